@@ -1,0 +1,73 @@
+// A pool of threads for loops whose body takes tens of microseconds or more.
+//
+// Work is handed out one index at a time from a shared counter, so a thread that
+// the kernel takes away (a busy neighbour) costs the work it held, not its equal
+// share: OpenMP's static split and spin barrier cost 2-3x there. Idle threads spin
+// for a short while, because the next loop of a layer follows within microseconds,
+// and then sleep, so that a waiting pool costs nobody anything.
+#ifndef BASE_THREAD_POOL_H_
+#define BASE_THREAD_POOL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace xdna {
+
+class ThreadPool {
+ public:
+  // `threads` >= 1 counts the caller, which works too.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(index, thread) once for each index in [0, count), `thread` in
+  // [0, threads()); returns when all calls have. The first exception of a body
+  // stops the handing out of work and is thrown here. Not reentrant: one loop at
+  // a time, from one thread.
+  template <typename Body>
+  void ParallelFor(std::int64_t count, Body&& body) {
+    using Plain = std::remove_reference_t<Body>;
+    Run(count, const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+        [](void* self, std::int64_t index, int thread) { (*static_cast<Plain*>(self))(index, thread); });
+  }
+
+ private:
+  using Call = void (*)(void* self, std::int64_t index, int thread);
+
+  // One loop. Read only by a thread that holds one of its unfinished indices.
+  struct Loop {
+    void* self = nullptr;
+    Call call = nullptr;
+    std::int64_t count = 0;
+  };
+
+  void Run(std::int64_t count, void* self, Call call);
+  void WorkerLoop(int thread);
+  void Drain(std::uint32_t generation, int thread);
+
+  std::vector<std::thread> workers_;
+  Loop loop_;
+  std::exception_ptr error_;  // of the present loop; guarded by error_mutex_
+  std::mutex error_mutex_;
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> stop_{false};
+
+  // Generation (upper 24 bits) and indices not yet handed out (lower 40). One
+  // word, so that a thread that slept through a loop can't take from the next.
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
+  alignas(64) std::atomic<std::int64_t> unfinished_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};
+};
+
+}  // namespace xdna
+
+#endif  // BASE_THREAD_POOL_H_

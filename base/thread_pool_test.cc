@@ -1,0 +1,80 @@
+#include "base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace xdna {
+namespace {
+
+TEST(ThreadPool, CallsEachIndexOnce) {
+  for (int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (std::int64_t count : {0, 1, 2, 7, 1000}) {
+      std::vector<std::atomic<int>> calls(count);
+      pool.ParallelFor(count, [&](std::int64_t i, int thread) {
+        EXPECT_GE(thread, 0);
+        EXPECT_LT(thread, threads);
+        ++calls[i];
+      });
+      for (const auto& c : calls) EXPECT_EQ(c, 1);
+    }
+  }
+}
+
+TEST(ThreadPool, ManyShortLoopsNeitherLoseNorMixWork) {
+  ThreadPool pool(4);
+  for (int loop = 0; loop < 20000; ++loop) {
+    std::atomic<std::int64_t> sum{0};
+    const std::int64_t count = 1 + loop % 9;
+    pool.ParallelFor(count, [&](std::int64_t i, int) { sum += i + 1; });
+    ASSERT_EQ(sum, count * (count + 1) / 2) << loop;
+  }
+}
+
+TEST(ThreadPool, WakesAfterSleep) {
+  ThreadPool pool(3);
+  for (int loop = 0; loop < 5; ++loop) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::atomic<int> calls{0};
+    pool.ParallelFor(50, [&](std::int64_t, int) { ++calls; });
+    EXPECT_EQ(calls, 50);
+  }
+}
+
+TEST(ThreadPool, AnExceptionReachesTheCallerAndThePoolLivesOn) {
+  ThreadPool pool(2);
+  std::atomic<int> calls{0};
+  const auto body = [&](std::int64_t i, int) {
+    ++calls;
+    if (i == 3) throw std::runtime_error("three");
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  };
+  EXPECT_THROW(pool.ParallelFor(5000, body), std::runtime_error);
+  EXPECT_LT(calls, 5000);
+  calls = 0;
+  pool.ParallelFor(10, [&](std::int64_t, int) { ++calls; });
+  EXPECT_EQ(calls, 10);
+}
+
+// A thread that is held up costs the piece that it holds, not an equal share.
+TEST(ThreadPool, ASlowThreadGetsLessWork) {
+  ThreadPool pool(2);
+  std::atomic<int> fast{0};
+  std::atomic<int> slow{0};
+  pool.ParallelFor(200, [&](std::int64_t, int thread) {
+    ++(thread == 0 ? fast : slow);
+    std::this_thread::sleep_for(std::chrono::microseconds(thread == 0 ? 50 : 5000));
+  });
+  EXPECT_EQ(fast + slow, 200);
+  EXPECT_LT(slow, 60);
+}
+
+}  // namespace
+}  // namespace xdna

@@ -1,0 +1,86 @@
+#include "ops/contract.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace xdna::ops {
+namespace {
+
+template <typename Enum, std::size_t N>
+Enum FromName(std::string_view name, const char* what, const Enum (&all)[N], const char* (*name_of)(Enum)) {
+  std::string known;
+  for (Enum value : all) {
+    if (name == name_of(value)) return value;
+    known += fmt::format(" {}", name_of(value));
+  }
+  Throw(ErrorCode::kInvalidArgument, "unknown {} '{}'; known:{}", what, name, known);
+}
+
+std::int64_t DimOf(std::string_view symbol, const Operand& operand, const Dims& dims) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(symbol.data(), symbol.data() + symbol.size(), number);
+  if (error == std::errc() && end == symbol.data() + symbol.size()) return number;
+  const auto it = dims.find(symbol);
+  if (it == dims.end()) {
+    Throw(ErrorCode::kInvalidArgument, "dimension '{}' of {}[{}] has no value", symbol, operand.name, operand.shape);
+  }
+  return it->second;
+}
+
+}  // namespace
+
+const char* PrecisionName(Precision precision) {
+  switch (precision) {
+    case Precision::kF32:
+      return "f32";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+  }
+  return "?";
+}
+
+Precision PrecisionFromName(std::string_view name) {
+  return FromName(name, "precision", kAllPrecisions, &PrecisionName);
+}
+
+const char* BackendName(Backend backend) { return backend == Backend::kFast ? "fast" : "eigen"; }
+
+Backend BackendFromName(std::string_view name) {
+  constexpr Backend kAll[] = {Backend::kFast, Backend::kEigen};
+  return FromName(name, "backend", kAll, &BackendName);
+}
+
+Shape ShapeOf(const Operand& operand, const Dims& dims) {
+  Shape shape;
+  for (std::string_view rest = operand.shape; !rest.empty();) {
+    const std::size_t comma = rest.find(',');
+    shape.push_back(DimOf(rest.substr(0, comma), operand, dims));
+    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+  }
+  return shape;
+}
+
+TensorMap RandomInputs(const Contract& contract, const Dims& dims, std::uint64_t seed) {
+  TensorMap inputs;
+  for (const Operand& operand : contract.inputs) {
+    Tensor tensor(DType::kF32, ShapeOf(operand, dims));
+    const bool matrix = operand.weight && tensor.shape().size() > 1;
+    const double fan_in = matrix ? static_cast<double>(tensor.size() / tensor.dim(0)) : 1;
+    FillSeededNormal(seed * 1000003 + inputs.size(), 0,
+                     1 / std::sqrt(fan_in), 0, {tensor.data<float>(), static_cast<std::size_t>(tensor.size())});
+    inputs.emplace(operand.name, std::move(tensor));
+  }
+  return inputs;
+}
+
+}  // namespace xdna::ops

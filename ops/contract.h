@@ -1,0 +1,95 @@
+// The contract of an op: everything that tests, benchmarks, sweeps, reports and
+// devices need to know of it, said once.
+#ifndef OPS_CONTRACT_H_
+#define OPS_CONTRACT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/tensor.h"
+#include "base/thread_pool.h"
+#include "golden/compare.h"
+#include "golden/store.h"
+
+namespace xdna::ops {
+
+using golden::Dims;
+
+enum class Precision : std::uint8_t { kF32, kBf16, kInt8 };
+inline constexpr Precision kAllPrecisions[] = {Precision::kF32, Precision::kBf16, Precision::kInt8};
+const char* PrecisionName(Precision precision);                 // "f32", "bf16", "int8"
+Precision PrecisionFromName(std::string_view name);             // throws kInvalidArgument
+
+// Who computes on the CPU.
+enum class Backend : std::uint8_t {
+  kFast,   // oneDNN and vector code, chosen at run time for this machine
+  kEigen,  // plain f32 in Eigen: slow, simple, runs anywhere
+};
+const char* BackendName(Backend backend);                       // "fast", "eigen"
+Backend BackendFromName(std::string_view name);                 // throws kInvalidArgument
+
+struct Variant {
+  Precision precision = Precision::kF32;
+  Backend backend = Backend::kFast;
+};
+
+class Profile;  // ops/internal/profile.h
+
+// What an op runs with; all of it outlives every instance.
+struct CpuContext {
+  ThreadPool* pool = nullptr;
+  Profile* profile = nullptr;  // may be null
+};
+
+struct Operand {
+  std::string_view name;
+  std::string_view shape;  // symbols and numbers: "m,k", "n,k,3"
+  bool weight = false;     // fixed ahead of time: packing it is not timed
+};
+
+// An op made ready for given operands: weights packed, inputs in the variant's own
+// dtype. Run() is what a benchmark times.
+class Instance {
+ public:
+  virtual ~Instance() = default;
+  virtual void Run() = 0;
+  // Fills the result with NaN, so that work that was not done shows.
+  virtual void Poison() = 0;
+  // The result of the last Run(), as f32.
+  virtual Tensor Output() const = 0;
+};
+
+struct Contract {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<Operand> inputs;  // f32 in goldens
+  Operand output;               // one; f32 in goldens
+  Dims defaults;                // Whisper base's shape, for benchmarks
+  std::vector<Variant> variants;
+
+  double (*flops)(const Dims&);             // 2 per multiply-add
+  double (*bytes)(const Dims&, Precision);  // least traffic: each operand once
+  // Limits for one golden case; `data` as in golden/store.h.
+  golden::Tolerance (*tolerance)(const Dims&, Variant, std::string_view data);
+  // Float64 from f32 inputs: the second opinion beside the goldens, and the
+  // reference for shapes that have none.
+  Tensor (*reference)(const Dims&, const TensorMap& in);
+  // Operands are f32 with the shapes of `inputs`; throws kUnsupported, with the
+  // reason, where this machine can't run the variant.
+  std::unique_ptr<Instance> (*make)(const Dims&, const TensorMap& in, Variant, const CpuContext&);
+};
+
+// Shape of an operand under `dims`; throws kInvalidArgument for an unknown symbol.
+Shape ShapeOf(const Operand& operand, const Dims& dims);
+
+// Seeded inputs for shapes without a golden: activations standard normal, weights
+// normal with standard deviation 1/sqrt(fan-in). Same seed, same bits, anywhere.
+TensorMap RandomInputs(const Contract& contract, const Dims& dims, std::uint64_t seed);
+
+}  // namespace xdna::ops
+
+#endif  // OPS_CONTRACT_H_

@@ -1,0 +1,101 @@
+#include "ops/ffn/ffn.h"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "ops/gelu/gelu.h"
+#include "ops/internal/instance.h"
+#include "ops/internal/profile.h"
+
+namespace xdna::ops {
+namespace {
+
+Tensor Reference(const Dims& dims, const TensorMap& in) {
+  const auto linear = [](Tensor x, const Tensor& w, const Tensor& b) {
+    const Dims shape = {{"m", x.dim(0)}, {"k", w.dim(1)}, {"n", w.dim(0)}};
+    TensorMap operands;
+    operands.emplace("x", std::move(x));
+    operands.emplace("weight", w.Clone());
+    operands.emplace("bias", b.Clone());
+    return LinearContract().reference(shape, operands);
+  };
+  Tensor hidden = linear(in.at("x").Clone(), in.at("w1"), in.at("b1"));
+  auto* h = hidden.data<double>();
+  for (std::int64_t i = 0; i < dims.at("m") * dims.at("f"); ++i) h[i] = Gelu(h[i]);
+  return linear(std::move(hidden), in.at("w2"), in.at("b2"));
+}
+
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+  Ffn::Options options;
+  options.variant = variant;
+  options.y_dtype = ActivationType(variant.precision);
+  const auto ffn = std::make_shared<Ffn>(in.at("w1"), in.at("b1"), in.at("w2"), in.at("b2"), dims.at("m"), options,
+                                         context);
+  const auto operands = CloneAs(in, {{"x", ActivationType(variant.precision)}});
+  Tensor y(options.y_dtype, {dims.at("m"), dims.at("d")});
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [ffn, operands](const TensorView& out) { ffn->Run(operands->at("x"), out); });
+}
+
+}  // namespace
+
+Ffn::Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2, std::int64_t m,
+         const Options& options, const CpuContext& context)
+    : context_(context), hidden_(ActivationType(options.variant.precision), {m, w1.dim(0)}) {
+  Linear::Options fc1;
+  fc1.variant = options.variant;
+  fc1.gelu = true;
+  fc1.x_dtype = fc1.y_dtype = hidden_.dtype();
+  fc1_ = std::make_unique<Linear>(w1, b1, m, fc1, context);
+  Linear::Options fc2;
+  fc2.variant = options.variant;
+  fc2.accumulate = options.accumulate;
+  fc2.x_dtype = hidden_.dtype();
+  fc2.y_dtype = options.y_dtype;
+  fc2_ = std::make_unique<Linear>(w2, b2, m, fc2, context);
+}
+
+void Ffn::Run(const TensorView& x, const TensorView& y) {
+  {
+    const ScopedSpan span(context_.profile, "ffn.fc1");
+    fc1_->Run(x, hidden_);
+  }
+  const ScopedSpan span(context_.profile, "ffn.fc2");
+  fc2_->Run(hidden_, y);
+}
+
+Contract FfnContract() {
+  Contract c;
+  c.name = "ffn";
+  c.summary = "feed-forward half of a layer: linear, GELU, linear";
+  c.inputs = {{"x", "m,d"}, {"w1", "f,d", true}, {"b1", "f", true}, {"w2", "d,f", true}, {"b2", "d", true}};
+  c.output = {"y", "m,d"};
+  c.defaults = {{"m", 1500}, {"d", 512}, {"f", 2048}};
+  c.variants = {{Precision::kF32, Backend::kFast},
+                {Precision::kBf16, Backend::kFast},
+                {Precision::kInt8, Backend::kFast},
+                {Precision::kF32, Backend::kEigen}};
+  c.flops = [](const Dims& dims) { return 4.0 * dims.at("m") * dims.at("d") * dims.at("f"); };
+  c.bytes = [](const Dims& dims, Precision p) {
+    const double activation = static_cast<double>(SizeOf(ActivationType(p)));
+    const double weight = p == Precision::kInt8 ? 1 : activation;
+    return 2 * activation * dims.at("m") * dims.at("d") + 2 * weight * dims.at("d") * dims.at("f");
+  };
+  c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
+    if (data == "exact") return ProductTolerance(variant.precision, dims.at("f"), data);
+    // Two products in a row; the first one's error passes the second's weights.
+    golden::Tolerance t = ProductTolerance(variant.precision, dims.at("d") + dims.at("f"), data);
+    t.magnitude *= 2;
+    t.rel_l2 *= 2;
+    t.bias *= 2;
+    t.provenance += "; twice that for two products in a row";
+    return t;
+  };
+  c.reference = Reference;
+  c.make = Make;
+  return c;
+}
+
+}  // namespace xdna::ops

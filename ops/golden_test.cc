@@ -1,0 +1,103 @@
+// The test of every op: all cases of its golden file in all its variants, and the
+// proof that its tolerances catch what broken kernels do. Which op: XDNA_OP.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/thread_pool.h"
+#include "golden/compare.h"
+#include "golden/faults.h"
+#include "golden/store.h"
+#include "ops/registry.h"
+#include "ops/verify.h"
+
+namespace xdna::ops {
+namespace {
+
+const Contract& Op() { return FindOp(XDNA_OP); }
+golden::Store OpenStore() { return golden::Store::Open(GoldenPath(Op()), "op"); }
+
+ThreadPool& Pool() {
+  static ThreadPool pool(AvailableCpus());
+  return pool;
+}
+
+// Real weights may be missing on a user's machine without network, never in CI.
+void ExpectRealCases(const golden::Store& store) {
+  for (const std::string& name : store.CaseNames()) {
+    if (store.DataOf(name) == "real") return;
+  }
+  if (std::getenv("XDNA_CI") != nullptr) FAIL() << "no case with real weights; was the model fetched?";
+  GTEST_SKIP() << "no case with real weights: the model could not be had when the goldens were made";
+}
+
+TEST(Golden, HasRealCases) { ExpectRealCases(OpenStore()); }
+
+TEST(Golden, EveryCaseInEveryVariant) {
+  const golden::Store store = OpenStore();
+  const CpuContext context{&Pool()};
+  int passed = 0;
+  for (const Check& check : ChecksOf(Op(), store)) {
+    const golden::Verdict verdict = RunCheck(Op(), store, check, context);
+    if (verdict.status == golden::Status::kUnsupported) {
+      fmt::print("{} {}: unsupported: {}\n", XDNA_OP, CheckName(check), verdict.reason);
+      continue;
+    }
+    fmt::print("{} {}: {}, headroom {:.0f} %\n", XDNA_OP, CheckName(check), golden::StatusName(verdict.status),
+               verdict.headroom_percent());
+    EXPECT_TRUE(verdict.passed()) << XDNA_OP << " " << CheckName(check) << ": " << golden::Describe(verdict)
+                                  << "\n  repro: " << ReproLine(Op(), check);
+    passed += verdict.passed() ? 1 : 0;
+  }
+  EXPECT_GT(passed, 0) << "nothing was checked";
+}
+
+// Each fault, put into the true result, must fail in at least one case of each
+// precision: else a kernel with that fault would pass this op's tests.
+TEST(Golden, TolerancesCatchSeededFaults) {
+  const golden::Store store = OpenStore();
+  std::map<std::string, std::map<std::string, int>> kills;
+  for (const Check& check : ChecksOf(Op(), store)) {
+    if (check.variant.backend != Backend::kFast) continue;
+    const golden::Case golden = store.Load(check.case_name);
+    const std::string output(Op().output.name);
+    const auto scale = golden.scale.find(output);
+    const golden::Tolerance tolerance = Op().tolerance(golden.dims, check.variant, golden.data);
+    for (golden::Fault fault : golden::kAllFaults) {
+      const Tensor broken = golden::Inject(golden.out.at(output), fault, 1);
+      const golden::Verdict verdict = golden::Compare(
+          broken, golden.out.at(output), tolerance, scale == golden.scale.end() ? TensorView() : scale->second.view());
+      kills[PrecisionName(check.variant.precision)][golden::FaultName(fault)] += verdict.passed() ? 0 : 1;
+    }
+  }
+  for (const auto& [precision, faults] : kills) {
+    for (const auto& [fault, count] : faults) {
+      fmt::print("{} {}: {} caught in {} cases\n", XDNA_OP, precision, fault, count);
+      EXPECT_GT(count, 0) << XDNA_OP << " in " << precision << " lets '" << fault << "' pass";
+    }
+  }
+}
+
+// The C++ reference, which judges shapes that have no golden, against numpy's.
+TEST(Golden, ReferenceAgreesWithTheGenerator) {
+  const golden::Store store = OpenStore();
+  golden::Tolerance tolerance;
+  tolerance.absolute = 1e-12;
+  tolerance.relative = 1.01 * 0x1p-24;
+  tolerance.magnitude = 1e-12;
+  tolerance.provenance = "goldens are float64 rounded once to f32";
+  for (const std::string& name : store.CaseNames()) {
+    const golden::Case golden = store.Load(name);
+    const Tensor got = Op().reference(golden.dims, golden.in);
+    const golden::Verdict verdict = golden::Compare(got, golden.out.at(std::string(Op().output.name)), tolerance);
+    EXPECT_TRUE(verdict.passed()) << name << ": " << golden::Describe(verdict);
+  }
+}
+
+}  // namespace
+}  // namespace xdna::ops
