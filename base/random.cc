@@ -39,7 +39,6 @@ XDNA_INLINE double ToUnit(std::uint64_t z) {
 template <std::size_t N>
 XDNA_INLINE double Polynomial(double z, const double (&coefficients)[N]) {
   double sum = coefficients[N - 1];
-#pragma GCC unroll 16
   for (std::size_t i = 1; i < N; ++i) sum = sum * z + coefficients[N - 1 - i];
   return sum;
 }
@@ -117,9 +116,11 @@ __attribute__((target("avx2"))) void FillAvx2(std::uint64_t seed, std::uint64_t 
   Fill(seed, first, scale, offset, out, count);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512"))) void FillAvx512(
-    std::uint64_t seed, std::uint64_t first, double scale, double offset, float* out,
-    std::size_t count) {
+__attribute__((target("avx512f,avx512dq,avx512vl"))) void FillAvx512(std::uint64_t seed,
+                                                                     std::uint64_t first,
+                                                                     double scale, double offset,
+                                                                     float* out,
+                                                                     std::size_t count) {
   Fill(seed, first, scale, offset, out, count);
 }
 

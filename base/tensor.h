@@ -102,8 +102,8 @@ class Tensor {
   }
 
   Tensor Clone() const;
-  // Element-wise conversion between f32, f64, f16 and bf16 (nearest even), and of
-  // integers to f32 or f64. Throws kUnsupported for any other pair.
+  // Element-wise conversion of any dtype to f32, f64 or bf16 (nearest even). Throws
+  // kUnsupported for another target, unless it is the dtype that this has.
   Tensor To(DType dtype) const;
 
   const TensorView& view() const { return view_; }

@@ -24,8 +24,7 @@ Check ParseCheck(const std::string& name);  // throws kInvalidArgument
 // Path of an op's golden file among this program's runfiles; throws kNotFound.
 std::string GoldenPath(const Contract& op);
 
-// Which cases apply to which variants: all, but that data made to be exact in int8
-// ("exact-int8") is for int8, and data exact in floating point is not.
+// Every case of the golden file in every variant of the op.
 std::vector<Check> ChecksOf(const Contract& op, const golden::Store& store);
 
 // Runs the op over a poisoned result and compares. What the machine can't run is

@@ -32,7 +32,7 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
     t.relative = kUnitBf16;
     t.rel_l2 = 4e-3;
     t.bias = 6e-4;
-    t.provenance = "a and b rounded to bf16 (2^-9 of |a| + |b|), the sum rounded to bf16";
+    t.provenance = "a and b rounded to bf16 (2^-8 of |a| + |b|), the sum rounded to bf16";
   }
   return t;
 }

@@ -118,7 +118,7 @@ Attention::Attention(const Weights& weights, std::int64_t m, const Options& opti
     if (!b.empty()) std::memcpy(bias.data<float>() + part * d_, b.data<const float>(), b.bytes());
   };
   put(0, weights.wq, weights.bq);
-  put(1, weights.wk, weights.bk);
+  put(1, weights.wk, {});
   put(2, weights.wv, weights.bv);
   Linear::Options in;
   in.variant = options.variant;

@@ -54,9 +54,9 @@ class Attention {
     DType y_dtype = DType::kF32;
   };
 
-  // Weights [d,d] and biases [d], f32, copied; bk may be empty, as in Whisper.
+  // Weights [d,d] and biases [d], f32, copied. K has no bias in Whisper.
   struct Weights {
-    TensorView wq, bq, wk, bk, wv, bv, wo, bo;
+    TensorView wq, bq, wk, wv, bv, wo, bo;
   };
 
   Attention(const Weights& weights, std::int64_t m, const Options& options, const CpuContext& context);

@@ -41,10 +41,10 @@ std::shared_ptr<TensorMap> CloneAs(const TensorMap& in, const std::vector<std::p
 Tensor AsF64(const TensorMap& in, const char* name);
 
 // Tolerance shared by the ops: what rounding alone may cost. Unit round-off of f32
-// is 2^-24 and of bf16 2^-9, to nearest (Higham, Accuracy and Stability of
+// is 2^-24 and of bf16 2^-8, to nearest (Higham, Accuracy and Stability of
 // Numerical Algorithms, 2nd ed., section 2.1 and 3.1).
 inline constexpr double kUnitF32 = 0x1p-24;
-inline constexpr double kUnitBf16 = 0x1p-9;
+inline constexpr double kUnitBf16 = 0x1p-8;
 
 // Tolerance of a sum of `k` products with f32 (int8: exact) sums, whose operands
 // and result are of `precision`.

@@ -52,7 +52,7 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
     t.relative = kUnitBf16 * 1.01;
     t.rel_l2 = 2.0e-3;
     t.bias = 4e-4;
-    t.provenance += ", and one rounding to bf16 (2^-9, rms 1.6e-3)";
+    t.provenance += ", and one rounding to bf16 (2^-8, rms 1.6e-3)";
   }
   return t;
 }

@@ -1,5 +1,6 @@
 """The list of external repositories; it serves WORKSPACE and MODULE.bazel alike."""
 
+load(":speech.bzl", "speech_repository")
 load(":system_library.bzl", "system_library")
 load(":whisper_base.bzl", "whisper_base_repository")
 load(":xrt.bzl", "xrt_repository")
@@ -97,5 +98,6 @@ def third_party_repositories():
     """Declares every external repository but Bazel's own rule sets."""
     for name, library in _SYSTEM_LIBRARIES.items():
         system_library(name = name, **library)
+    speech_repository(name = "speech")
     whisper_base_repository(name = "whisper_base")
     xrt_repository(name = "xrt")

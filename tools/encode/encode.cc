@@ -1,0 +1,106 @@
+// Speech in, encoder output as HDF5 out:
+//   /mel             [windows, n_mels, frames] f32
+//   /encoder/output  [windows, positions, d] f32
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/program.h"
+#include "base/tensor.h"
+#include "base/thread_pool.h"
+#include "bench/command_line.h"
+#include "encoder/audio/log_mel.h"
+#include "encoder/cpu_encoder.h"
+#include "encoder/graph.h"
+#include "encoder/inputs.h"
+#include "golden/hdf5_file.h"
+#include "ops/contract.h"
+
+namespace xdna {
+namespace {
+
+constexpr const char* kHelp =
+    "Encodes speech with Whisper's encoder and writes HDF5: /mel [windows,n_mels,frames] and\n"
+    "/encoder/output [windows,positions,d], both f32, with attributes that say of what and how.\n";
+constexpr const char* kExamples =
+    "Example:\n"
+    "  bazel run //tools:encode -- --audio=talk.flac --out=talk.h5 --precision=bf16\n";
+
+struct Options {
+  std::vector<std::string> audio;
+  std::string out, model, geometry, precision = "f32", backend = "fast";
+  int threads = AvailableCpus();
+};
+
+void WriteAttributes(Hdf5File& file, const Options& options, const encoder::ChosenModel& chosen,
+                     const encoder::EncoderShape& shape, const encoder::Audio& audio) {
+  file.SetAttribute("/", "kind", "encoder_output");
+  file.SetAttribute("/", "schema_version", std::int64_t{1});
+  file.SetAttribute("/", "geometry", shape.name);
+  file.SetAttribute("/", "device", "cpu");
+  file.SetAttribute("/", "precision", options.precision);
+  file.SetAttribute("/", "backend", options.backend);
+  file.SetAttribute("/", "model_name", chosen.model.geometry().name);
+  file.SetAttribute("/", "model_sha256", chosen.model.sha256());
+  file.SetAttribute("/", "synthetic", std::int64_t{chosen.synthetic});
+  file.SetAttribute("/", "audio_source", audio.source);
+  file.SetAttribute("/", "audio_sha256", audio.sha256);
+  file.SetAttribute("/", "audio_seconds", audio.seconds);
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  CLI::App app(kHelp, "encode");
+  app.add_option("--audio", options.audio, "sound file; may be given again: they are joined")->required();
+  app.add_option("--out", options.out, "HDF5 file to write")->required();
+  app.add_option("--model", options.model, "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
+  app.add_option("--geometry", options.geometry, "the model's own (default) or seed-3001");
+  app.add_option("--precision", options.precision, "f32, bf16 or int8")->capture_default_str();
+  app.add_option("--backend", options.backend, "fast, or eigen (plain f32)")->capture_default_str();
+  app.add_option("--threads", options.threads, "threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.footer(kExamples);
+  if (!bench::ParseOptions(app, argc, argv)) return kExitOk;
+  const ops::Variant variant = {ops::PrecisionFromName(options.precision), ops::BackendFromName(options.backend)};
+
+  const encoder::Audio audio = encoder::ChooseAudio(options.audio);
+  const encoder::ChosenModel chosen = encoder::ChooseModel(options.model, options.geometry);
+  const encoder::EncoderShape shape = encoder::ChooseShape(options.geometry, chosen.model);
+  // Before the work, so that a place that can't be written to costs nobody any time.
+  const std::string path = UserPath(options.out);
+  Hdf5File file = Hdf5File::Create(path);
+
+  ThreadPool pool(options.threads);
+  const encoder::LogMel log_mel(static_cast<int>(shape.n_mels));
+  const Tensor mel = log_mel.Windows(audio, static_cast<int>(shape.frames), &pool);
+  const std::int64_t windows = mel.dim(0);
+  encoder::CpuEncoder cpu(chosen.model, shape, {variant, false}, {&pool, nullptr});
+  const Tensor output(DType::kF32, {windows, shape.positions, shape.d});
+  for (std::int64_t w = 0; w < windows; ++w) {
+    cpu.Run(TensorView(mel.data<float>() + w * shape.n_mels * shape.frames, {shape.n_mels, shape.frames}),
+            TensorView(output.data<float>() + w * shape.positions * shape.d, {shape.positions, shape.d}));
+    if (isatty(STDERR_FILENO) != 0 && windows > 1) fmt::print(stderr, "\r\033[Kwindow {} of {}", w + 1, windows);
+  }
+  if (isatty(STDERR_FILENO) != 0 && windows > 1) fmt::print(stderr, "\n");
+  file.Write("/mel", mel);
+  file.Write("/encoder/output", output);
+  WriteAttributes(file, options, chosen, shape, audio);
+  file.Close();
+  fmt::print("{}{}: {} {} in {}, {:.2f} s of speech in {} window{}\n", chosen.synthetic ? "SYNTHETIC WEIGHTS | " : "",
+             options.out, shape.name, ShapeString(output.shape()), options.precision, audio.seconds, windows,
+             windows == 1 ? "" : "s");
+  return kExitOk;
+}
+
+}  // namespace
+}  // namespace xdna
+
+int main(int argc, char** argv) {
+  return xdna::RunProgram("encode", [&] { return xdna::Main(argc, argv); });
+}
