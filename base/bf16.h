@@ -25,8 +25,9 @@ enum class Rounding : std::uint8_t {
 };
 
 inline constexpr Rounding kAllRoundings[] = {
-    Rounding::kFloor,  Rounding::kCeil,   Rounding::kSymFloor, Rounding::kSymCeil,  Rounding::kNegInf,
-    Rounding::kPosInf, Rounding::kSymInf, Rounding::kSymZero,  Rounding::kConvEven, Rounding::kConvOdd,
+    Rounding::kFloor,    Rounding::kCeil,    Rounding::kSymFloor, Rounding::kSymCeil,
+    Rounding::kNegInf,   Rounding::kPosInf,  Rounding::kSymInf,   Rounding::kSymZero,
+    Rounding::kConvEven, Rounding::kConvOdd,
 };
 
 const char* RoundingName(Rounding rounding);

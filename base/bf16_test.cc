@@ -53,7 +53,8 @@ double Expected(double x, double below, double above, bool below_is_even, Roundi
 // The value that infinity stands for when deciding what is nearest: one step past
 // the largest finite bf16.
 double Neighbour(std::uint32_t bits) {
-  if ((bits & 0x7FFF) == 0x7F80) return (bits & 0x8000) != 0 ? -std::ldexp(1.0, 128) : std::ldexp(1.0, 128);
+  if ((bits & 0x7FFF) == 0x7F80)
+    return (bits & 0x8000) != 0 ? -std::ldexp(1.0, 128) : std::ldexp(1.0, 128);
   return static_cast<double>(Widen(bits));
 }
 
@@ -67,7 +68,8 @@ TEST(Bf16, WideningIsExactForAllValues) {
 TEST(Bf16, EveryBf16SurvivesARoundTripInEveryMode) {
   for (std::uint32_t b = 0; b <= 0xFFFF; ++b) {
     if ((b & 0x7FFF) > 0x7F80) continue;  // NaN: below
-    for (Rounding r : kAllRoundings) ASSERT_EQ(Bf16::FromFloat(Widen(b), r).bits, b) << RoundingName(r);
+    for (Rounding r : kAllRoundings)
+      ASSERT_EQ(Bf16::FromFloat(Widen(b), r).bits, b) << RoundingName(r);
   }
 }
 

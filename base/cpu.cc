@@ -39,7 +39,8 @@ CpuFeatures Detect() {
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1U << 24)) != 0 && MayUseAmxTiles()) {
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1U << 24)) != 0 &&
+      MayUseAmxTiles()) {
     cpu.amx_bf16 = (edx & (1U << 22)) != 0;
     cpu.amx_int8 = (edx & (1U << 25)) != 0;
   }

@@ -17,7 +17,9 @@ TEST(Cpu, AgreesWithProcCpuinfo) {
     if (line.starts_with("flags")) flags = line + " ";
   }
   if (flags.empty()) GTEST_SKIP() << "/proc/cpuinfo has no flags here";
-  const auto has = [&](const char* flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
+  const auto has = [&](const char* flag) {
+    return flags.find(std::string(" ") + flag + " ") != std::string::npos;
+  };
   EXPECT_EQ(Cpu().avx2, has("avx2") && has("fma"));
   EXPECT_EQ(Cpu().avx512, has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl"));
   EXPECT_EQ(Cpu().avx512_bf16, has("avx512_bf16"));

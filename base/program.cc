@@ -16,7 +16,8 @@ namespace xdna {
 namespace {
 
 int ExitCodeOf(ErrorCode code) {
-  return code == ErrorCode::kInternal || code == ErrorCode::kUnavailable ? kExitFailed : kExitBadInput;
+  return code == ErrorCode::kInternal || code == ErrorCode::kUnavailable ? kExitFailed
+                                                                         : kExitBadInput;
 }
 
 // The folder that holds this program's runfiles, or empty.

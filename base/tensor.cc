@@ -24,9 +24,9 @@ struct DTypeInfo {
 };
 
 constexpr DTypeInfo kDTypes[] = {
-    {DType::kF32, "f32", 4}, {DType::kF64, "f64", 8}, {DType::kF16, "f16", 2},
-    {DType::kBf16, "bf16", 2}, {DType::kI8, "i8", 1}, {DType::kU8, "u8", 1},
-    {DType::kI32, "i32", 4}, {DType::kI64, "i64", 8},
+    {DType::kF32, "f32", 4},   {DType::kF64, "f64", 8}, {DType::kF16, "f16", 2},
+    {DType::kBf16, "bf16", 2}, {DType::kI8, "i8", 1},   {DType::kU8, "u8", 1},
+    {DType::kI32, "i32", 4},   {DType::kI64, "i64", 8},
 };
 
 const DTypeInfo& Info(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)]; }
@@ -94,7 +94,8 @@ DType DTypeFromName(const std::string& name) {
   for (const DTypeInfo& info : kDTypes) {
     if (name == info.name) return info.dtype;
   }
-  Throw(ErrorCode::kInvalidArgument, "unknown dtype '{}'; known: f32 f64 f16 bf16 i8 u8 i32 i64", name);
+  Throw(ErrorCode::kInvalidArgument, "unknown dtype '{}'; known: f32 f64 f16 bf16 i8 u8 i32 i64",
+        name);
 }
 
 std::int64_t NumElements(const Shape& shape) {
@@ -107,7 +108,8 @@ std::string ShapeString(const Shape& shape) { return fmt::format("[{}]", fmt::jo
 
 namespace internal {
 void ThrowDType(DType found, DType wanted) {
-  Throw(ErrorCode::kInternal, "tensor holds {}, code expects {}", DTypeName(found), DTypeName(wanted));
+  Throw(ErrorCode::kInternal, "tensor holds {}, code expects {}", DTypeName(found),
+        DTypeName(wanted));
 }
 }  // namespace internal
 
@@ -151,7 +153,8 @@ Tensor::Tensor(DType dtype, Shape shape) {
   const std::size_t padded = (bytes + 2 * kAlign - 1) / kAlign * kAlign;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlign, padded));
   if (memory == nullptr) {
-    Throw(ErrorCode::kUnavailable, "no memory for a tensor of shape {} ({} bytes)", ShapeString(shape), padded);
+    Throw(ErrorCode::kUnavailable, "no memory for a tensor of shape {} ({} bytes)",
+          ShapeString(shape), padded);
   }
   std::memset(memory, 0, padded);
   memory_.reset(memory);
@@ -192,7 +195,8 @@ float HalfToFloat(std::uint16_t bits) {
   const std::uint32_t exponent = (bits >> 10) & 0x1F;
   const std::uint32_t fraction = bits & 0x3FF;
   if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000 | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
   const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
   return (sign != 0) ? -magnitude : magnitude;
 }

@@ -17,8 +17,8 @@ namespace xdna {
 
 enum class DType : std::uint8_t { kF32, kF64, kF16, kBf16, kI8, kU8, kI32, kI64 };
 
-std::size_t SizeOf(DType dtype);        // in bytes
-const char* DTypeName(DType dtype);     // "f32", "bf16", ...
+std::size_t SizeOf(DType dtype);               // in bytes
+const char* DTypeName(DType dtype);            // "f32", "bf16", ...
 DType DTypeFromName(const std::string& name);  // throws kInvalidArgument
 
 using Shape = std::vector<std::int64_t>;
@@ -57,8 +57,8 @@ class TensorView {
   const Shape& strides() const { return strides_; }
   std::size_t rank() const { return shape_.size(); }
   std::int64_t dim(std::size_t i) const { return shape_.at(i); }
-  std::int64_t size() const { return NumElements(shape_); }       // elements
-  std::size_t bytes() const { return size() * SizeOf(dtype_); }   // of the elements
+  std::int64_t size() const { return NumElements(shape_); }      // elements
+  std::size_t bytes() const { return size() * SizeOf(dtype_); }  // of the elements
   bool contiguous() const;
   void* raw() const { return data_; }
 

@@ -59,7 +59,8 @@ TEST(Half, WidensExactly) {
       EXPECT_EQ(std::isinf(got), fraction == 0);
       continue;
     }
-    const double want = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+    const double want =
+        exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
     EXPECT_EQ(std::fabs(got), want) << b;
   }
 }

@@ -57,15 +57,18 @@ void ThreadPool::Run(std::int64_t count, void* self, Call call) {
   error_ = nullptr;
   failed_ = false;
   unfinished_.store(count, std::memory_order_relaxed);
-  const std::uint32_t generation = (generation_.load(std::memory_order_relaxed) + 1) & kGenerationMask;
-  ticket_.store((static_cast<std::uint64_t>(generation) << kCountBits) | static_cast<std::uint64_t>(count),
-                std::memory_order_release);
+  const std::uint32_t generation =
+      (generation_.load(std::memory_order_relaxed) + 1) & kGenerationMask;
+  ticket_.store(
+      (static_cast<std::uint64_t>(generation) << kCountBits) | static_cast<std::uint64_t>(count),
+      std::memory_order_release);
   generation_.store(generation, std::memory_order_release);
   if (count > 1) generation_.notify_all();
   Drain(generation, 0);
   const auto finished = [this] { return unfinished_.load(std::memory_order_acquire) == 0; };
   if (!SpinUntil(finished)) {
-    while (const std::int64_t left = unfinished_.load(std::memory_order_acquire)) unfinished_.wait(left);
+    while (const std::int64_t left = unfinished_.load(std::memory_order_acquire))
+      unfinished_.wait(left);
   }
   if (failed_) std::rethrow_exception(error_);
 }

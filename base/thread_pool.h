@@ -37,7 +37,9 @@ class ThreadPool {
   void ParallelFor(std::int64_t count, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
     Run(count, const_cast<void*>(static_cast<const void*>(std::addressof(body))),
-        [](void* self, std::int64_t index, int thread) { (*static_cast<Plain*>(self))(index, thread); });
+        [](void* self, std::int64_t index, int thread) {
+          (*static_cast<Plain*>(self))(index, thread);
+        });
   }
 
  private:

@@ -39,14 +39,15 @@ CpuEncoder::CpuEncoder(const Model& model, const EncoderShape& shape, const Opti
   stream_ = Tensor(DType::kF32, rows);
   normed_ = Tensor(activation_, rows);
   if (options.taps) block_ = Tensor(DType::kF32, rows);
-  for (const Node& node : EncoderGraph(shape)) steps_.push_back({node.name, node.layer, Compile(node)});
+  for (const Node& node : EncoderGraph(shape))
+    steps_.push_back({node.name, node.layer, Compile(node)});
   model_ = nullptr;
 }
 
 void CpuEncoder::Run(const TensorView& mel, const TensorView& out, const TapFn& tap) {
   if (mel.shape() != Shape{shape_.n_mels, shape_.frames}) {
-    Throw(ErrorCode::kInvalidArgument, "{} takes a mel spectrogram of shape {}, not {}", shape_.name,
-          ShapeString({shape_.n_mels, shape_.frames}), ShapeString(mel.shape()));
+    Throw(ErrorCode::kInvalidArgument, "{} takes a mel spectrogram of shape {}, not {}",
+          shape_.name, ShapeString({shape_.n_mels, shape_.frames}), ShapeString(mel.shape()));
   }
   if (tap && !options_.taps) Throw(ErrorCode::kInternal, "this encoder was made without taps");
   mel_ = mel;
@@ -61,7 +62,8 @@ void CpuEncoder::Run(const TensorView& mel, const TensorView& out, const TapFn& 
 ops::Variant CpuEncoder::VariantFor(int layer, std::string_view op) const {
   ops::Variant variant = options_.variant;
   const bool sensitive = layer < 0 || (layer == 0 && op == "attention");
-  if (variant.precision == ops::Precision::kInt8 && sensitive) variant.precision = ops::Precision::kBf16;
+  if (variant.precision == ops::Precision::kInt8 && sensitive)
+    variant.precision = ops::Precision::kBf16;
   return variant;
 }
 
@@ -86,7 +88,8 @@ std::function<TensorView()> CpuEncoder::Compile(const Node& node) {
   if (node.op == "layer_norm") return CompileNorm(node);
   if (node.op == "attention") return CompileAttention(node);
   if (node.op == "ffn") return CompileFfn(node);
-  Throw(ErrorCode::kInternal, "node {} has op {}, which the CPU encoder does not know", node.name, node.op);
+  Throw(ErrorCode::kInternal, "node {} has op {}, which the CPU encoder does not know", node.name,
+        node.op);
 }
 
 std::function<TensorView()> CpuEncoder::CompileConvolution(const Node& node) {
@@ -96,8 +99,8 @@ std::function<TensorView()> CpuEncoder::CompileConvolution(const Node& node) {
   options.stride = static_cast<int>(node.dims.at("stride"));
   options.gelu = true;
   options.y_dtype = activation_;
-  const auto conv = std::make_shared<ops::Conv1d>(*Weight(node, "weight"), *Weight(node, "bias"), node.dims.at("t"),
-                                                  options, context_);
+  const auto conv = std::make_shared<ops::Conv1d>(*Weight(node, "weight"), *Weight(node, "bias"),
+                                                  node.dims.at("t"), options, context_);
   if (node.name == "conv2") {
     return [this, conv]() -> TensorView {
       const ops::ScopedSpan span(context_.profile, "conv2");
@@ -164,15 +167,17 @@ std::function<TensorView()> CpuEncoder::CompileAttention(const Node& node) {
   const auto d = static_cast<double>(shape_.d);
   const ops::Precision precision = options.variant.precision;
   AddWork("attention.qkv", precision, 6 * m * d * d);
-  AddWork("attention.core", precision == ops::Precision::kInt8 ? ops::Precision::kBf16 : precision, 4 * m * m * d);
+  AddWork("attention.core", precision == ops::Precision::kInt8 ? ops::Precision::kBf16 : precision,
+          4 * m * m * d);
   AddWork("attention.out", precision, 2 * m * d * d);
   options.heads = shape_.heads;
   options.accumulate = !options_.taps;
   const auto w = [&](const char* operand) { return Weight(node, operand); };
   const auto wq = w("wq"), wk = w("wk"), wv = w("wv"), wo = w("wo");
   const auto bq = w("bq"), bv = w("bv"), bo = w("bo");
-  const auto attention = std::make_shared<ops::Attention>(
-      ops::Attention::Weights{*wq, *bq, *wk, *wv, *bv, *wo, *bo}, shape_.positions, options, context_);
+  const auto attention =
+      std::make_shared<ops::Attention>(ops::Attention::Weights{*wq, *bq, *wk, *wv, *bv, *wo, *bo},
+                                       shape_.positions, options, context_);
   return [this, attention]() -> TensorView {
     const Tensor& y = options_.taps ? block_ : stream_;
     attention->Run(normed_, y);
@@ -187,8 +192,10 @@ std::function<TensorView()> CpuEncoder::CompileFfn(const Node& node) {
     AddWork(stage, options.variant.precision, ops::FindOp(node.op).flops(node.dims) / 2);
   }
   options.accumulate = !options_.taps;
-  const auto w1 = Weight(node, "w1"), b1 = Weight(node, "b1"), w2 = Weight(node, "w2"), b2 = Weight(node, "b2");
-  const auto ffn = std::make_shared<ops::Ffn>(*w1, *b1, *w2, *b2, shape_.positions, options, context_);
+  const auto w1 = Weight(node, "w1"), b1 = Weight(node, "b1"), w2 = Weight(node, "w2"),
+             b2 = Weight(node, "b2");
+  const auto ffn =
+      std::make_shared<ops::Ffn>(*w1, *b1, *w2, *b2, shape_.positions, options, context_);
   return [this, ffn]() -> TensorView {
     const Tensor& y = options_.taps ? block_ : stream_;
     ffn->Run(normed_, y);

@@ -36,7 +36,8 @@ class CpuEncoder {
   // 4 % of the linears' work and half of their error: over 15 clips of speech with
   // Whisper base, the relative L2 error of the output is at most 3.5e-2 so, and
   // 7.0e-2 with them in int8 (2026-11-23).
-  CpuEncoder(const Model& model, const EncoderShape& shape, const Options& options, const ops::CpuContext& context);
+  CpuEncoder(const Model& model, const EncoderShape& shape, const Options& options,
+             const ops::CpuContext& context);
 
   // One window: `mel` [n_mels,frames] f32 to `out` [positions,d] f32. The profile of
   // the context, if any, gets the spans: "conv1", "conv2" or "projection", "embed",
@@ -78,12 +79,12 @@ class CpuEncoder {
   std::vector<Step> steps_;
   std::vector<Work> work_;
   // Activations. The residual stream is one buffer from the stem to the end.
-  Tensor padded_mel_;    // [frames+2,n_mels], time-major, first and last row zero
-  Tensor padded_conv1_;  // [frames+2,d], likewise
-  Tensor stem_;          // [positions,d]
-  Tensor stream_;        // [positions,d] f32
-  Tensor normed_;        // [positions,d]
-  Tensor block_;         // [positions,d] f32, with taps
+  Tensor padded_mel_;     // [frames+2,n_mels], time-major, first and last row zero
+  Tensor padded_conv1_;   // [frames+2,d], likewise
+  Tensor stem_;           // [positions,d]
+  Tensor stream_;         // [positions,d] f32
+  Tensor normed_;         // [positions,d]
+  Tensor block_;          // [positions,d] f32, with taps
   TensorView mel_, out_;  // of the present Run
 };
 

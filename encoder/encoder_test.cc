@@ -59,29 +59,34 @@ golden::Tolerance TapTolerance(ops::Precision precision, const std::string& tap)
   return t;
 }
 
-void ExpectAllTaps(const golden::Store& store, const Model& model, const EncoderShape& shape, ops::Variant variant) {
+void ExpectAllTaps(const golden::Store& store, const Model& model, const EncoderShape& shape,
+                   ops::Variant variant) {
   const Tensor mel = store.Read("window0", "in/mel");
   const Tensor out(DType::kF32, {shape.positions, shape.d});
   const auto taps = store.Datasets("window0", "out");
   const std::string name =
-      fmt::format("{} {}/{}", shape.name, ops::PrecisionName(variant.precision), ops::BackendName(variant.backend));
+      fmt::format("{} {}/{}", shape.name, ops::PrecisionName(variant.precision),
+                  ops::BackendName(variant.backend));
   std::size_t seen = 0;
   CpuEncoder encoder(model, shape, {variant, true}, {&Pool(), nullptr});
   encoder.Run(mel, out, [&](const std::string& tap, const TensorView& result) {
     if (tap.ends_with(".mid")) return;  // no golden: attn and mlp_ln tell as much
     ++seen;
     const golden::Verdict verdict =
-        golden::Compare(Convert(result, DType::kF32), store.Read("window0", "out/" + tap), TapTolerance(variant.precision, tap));
+        golden::Compare(Convert(result, DType::kF32), store.Read("window0", "out/" + tap),
+                        TapTolerance(variant.precision, tap));
     EXPECT_TRUE(verdict.passed()) << name << " tap " << tap << ": " << golden::Describe(verdict);
-    if (tap == "ln_post") fmt::print("{}: rel-L2 {:.2e}, headroom {:.0f} %\n", name, verdict.rel_l2, verdict.headroom_percent());
+    if (tap == "ln_post")
+      fmt::print("{}: rel-L2 {:.2e}, headroom {:.0f} %\n", name, verdict.rel_l2,
+                 verdict.headroom_percent());
   });
   EXPECT_EQ(seen, taps.size());
 
   // Without taps the residual sums are fused; the result is as good.
   CpuEncoder fused(model, shape, {variant, false}, {&Pool(), nullptr});
   fused.Run(mel, out);
-  const golden::Verdict verdict =
-      golden::Compare(out, store.Read("window0", "out/ln_post"), OutputTolerance(variant.precision));
+  const golden::Verdict verdict = golden::Compare(out, store.Read("window0", "out/ln_post"),
+                                                  OutputTolerance(variant.precision));
   EXPECT_TRUE(verdict.passed()) << name << " fused: " << golden::Describe(verdict);
 }
 
@@ -101,8 +106,8 @@ void ExpectAllVariants(const std::string& golden, const Model& model, const Enco
 }
 
 // Skips where the model could not be had; in CI that is a failure.
-#define REAL_MODEL_OR_SKIP(chosen)                                            \
-  const ChosenModel chosen = ChooseModel("");                                 \
+#define REAL_MODEL_OR_SKIP(chosen)                                                  \
+  const ChosenModel chosen = ChooseModel("");                                       \
   if (chosen.synthetic && std::getenv("XDNA_CI") != nullptr) FAIL() << chosen.note; \
   if (chosen.synthetic) GTEST_SKIP() << chosen.note
 
@@ -125,13 +130,15 @@ TEST(Encoder, Seed3001OnRealSpeech) {
 TEST(Reference, AgreesWithTheGenerator) {
   const golden::Store store = OpenGolden("tiny_synthetic");
   const Model model = TinyModel();
-  const TensorMap results = RunReference(model, WhisperShape(model.geometry()), store.Read("window0", "in/mel"));
+  const TensorMap results =
+      RunReference(model, WhisperShape(model.geometry()), store.Read("window0", "in/mel"));
   golden::Tolerance tolerance;
   tolerance.absolute = 1e-10;
   tolerance.relative = 1.01 * 0x1p-24;
   tolerance.provenance = "goldens are float64 rounded once to f32";
   for (const std::string& tap : store.Datasets("window0", "out")) {
-    const golden::Verdict verdict = golden::Compare(results.at(tap), store.Read("window0", "out/" + tap), tolerance);
+    const golden::Verdict verdict =
+        golden::Compare(results.at(tap), store.Read("window0", "out/" + tap), tolerance);
     EXPECT_TRUE(verdict.passed()) << tap << ": " << golden::Describe(verdict);
   }
 }
@@ -146,8 +153,10 @@ TEST(OutputTolerance, CatchesSeededFaults) {
       // in a low precision; the ops' own tests do.
       const bool small = fault == golden::Fault::kSignFlip || fault == golden::Fault::kTruncated;
       if (small && precision != ops::Precision::kF32) continue;
-      const golden::Verdict verdict = golden::Compare(golden::Inject(want, fault, 7), want, OutputTolerance(precision));
-      EXPECT_FALSE(verdict.passed()) << golden::FaultName(fault) << " passes in " << ops::PrecisionName(precision);
+      const golden::Verdict verdict =
+          golden::Compare(golden::Inject(want, fault, 7), want, OutputTolerance(precision));
+      EXPECT_FALSE(verdict.passed())
+          << golden::FaultName(fault) << " passes in " << ops::PrecisionName(precision);
     }
   }
 }
@@ -164,13 +173,15 @@ TEST(Encoder, SameBitsForAnyNumberOfThreads) {
     outputs.emplace_back(DType::kF32, Shape{shape.positions, shape.d});
     encoder.Run(mel, outputs.back());
     const auto exact = golden::Tolerance::Exact("each row is computed by one thread alone");
-    EXPECT_TRUE(golden::Compare(outputs.back(), outputs.front(), exact).passed()) << threads << " threads";
+    EXPECT_TRUE(golden::Compare(outputs.back(), outputs.front(), exact).passed())
+        << threads << " threads";
   }
 }
 
 TEST(Encoder, RefusesAnotherShapeOfMel) {
   const Model model = TinyModel();
-  CpuEncoder encoder(model, WhisperShape(model.geometry()), {kVariants[0], false}, {&Pool(), nullptr});
+  CpuEncoder encoder(model, WhisperShape(model.geometry()), {kVariants[0], false},
+                     {&Pool(), nullptr});
   const Tensor out(DType::kF32, {64, 128});
   try {
     encoder.Run(Tensor(DType::kF32, {80, 127}), out);

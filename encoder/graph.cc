@@ -26,8 +26,8 @@ class Builder {
 
   std::vector<Node> Build() {
     const std::string stem = shape_.stem == Stem::kConvolutions ? Convolutions() : Projection();
-    const char* positions =
-        shape_.stem == Stem::kConvolutions ? "encoder.positional_embedding" : "projection.positions";
+    const char* positions = shape_.stem == Stem::kConvolutions ? "encoder.positional_embedding"
+                                                               : "projection.positions";
     std::string stream = Add("embedded", "add", RowDims("n"), {{"a", stem}}, {{"b", positions}});
     for (layer_ = 0; layer_ < shape_.layers; ++layer_) stream = Layer(stream);
     layer_ = -1;
@@ -36,21 +36,25 @@ class Builder {
   }
 
  private:
-  std::string Add(const std::string& name, const char* op, ops::Dims dims, Names inputs, Names weights) {
+  std::string Add(const std::string& name, const char* op, ops::Dims dims, Names inputs,
+                  Names weights) {
     nodes_.push_back({name, op, layer_, std::move(dims), std::move(inputs), std::move(weights)});
     return name;
   }
 
-  ops::Dims RowDims(const char* width) const { return {{"m", shape_.positions}, {width, shape_.d}}; }
+  ops::Dims RowDims(const char* width) const {
+    return {{"m", shape_.positions}, {width, shape_.d}};
+  }
 
   std::string Norm(const std::string& name, const std::string& input, const std::string& weights) {
     return Add(name, "layer_norm", RowDims("d"), {{"x", input}},
                {{"gamma", weights + ".weight"}, {"beta", weights + ".bias"}});
   }
 
-  std::string Convolution(int number, std::int64_t c, std::int64_t t, int stride, const std::string& input) {
-    const ops::Dims dims = {{"c", c}, {"t", t}, {"d", shape_.d}, {"stride", stride}, {"gelu", 1},
-                            {"u", (t - 1) / stride + 1}};
+  std::string Convolution(int number, std::int64_t c, std::int64_t t, int stride,
+                          const std::string& input) {
+    const ops::Dims dims = {{"c", c},           {"t", t},    {"d", shape_.d},
+                            {"stride", stride}, {"gelu", 1}, {"u", (t - 1) / stride + 1}};
     const std::string weights = fmt::format("encoder.conv{}", number);
     return Add(fmt::format("conv{}", number), "conv1d", dims, {{"x", input}},
                {{"weight", weights + ".weight"}, {"bias", weights + ".bias"}});
@@ -62,8 +66,9 @@ class Builder {
   }
 
   std::string Projection() {
-    return Add("projection", "linear", {{"m", shape_.frames}, {"k", shape_.n_mels}, {"n", shape_.d}},
-               {{"x", "mel"}}, {{"weight", "projection.weight"}, {"bias", "projection.bias"}});
+    return Add("projection", "linear",
+               {{"m", shape_.frames}, {"k", shape_.n_mels}, {"n", shape_.d}}, {{"x", "mel"}},
+               {{"weight", "projection.weight"}, {"bias", "projection.bias"}});
   }
 
   std::string Layer(const std::string& stream) {
@@ -71,8 +76,8 @@ class Builder {
     const std::string block = fmt::format("encoder.blocks.{}.", layer_);
     const std::string attn_ln = Norm(layer + "attn_ln", stream, block + "attn_ln");
     const std::string attn =
-        Add(layer + "attn", "attention", {{"m", shape_.positions}, {"d", shape_.d}, {"heads", shape_.heads}},
-            {{"x", attn_ln}},
+        Add(layer + "attn", "attention",
+            {{"m", shape_.positions}, {"d", shape_.d}, {"heads", shape_.heads}}, {{"x", attn_ln}},
             {{"wq", block + "attn.query.weight"},
              {"bq", block + "attn.query.bias"},
              {"wk", block + "attn.key.weight"},
@@ -80,10 +85,12 @@ class Builder {
              {"bv", block + "attn.value.bias"},
              {"wo", block + "attn.out.weight"},
              {"bo", block + "attn.out.bias"}});
-    const std::string middle = Add(layer + "mid", "add", RowDims("n"), {{"a", stream}, {"b", attn}}, {});
+    const std::string middle =
+        Add(layer + "mid", "add", RowDims("n"), {{"a", stream}, {"b", attn}}, {});
     const std::string mlp_ln = Norm(layer + "mlp_ln", middle, block + "mlp_ln");
     const std::string mlp =
-        Add(layer + "mlp", "ffn", {{"m", shape_.positions}, {"d", shape_.d}, {"f", shape_.ffn()}}, {{"x", mlp_ln}},
+        Add(layer + "mlp", "ffn", {{"m", shape_.positions}, {"d", shape_.d}, {"f", shape_.ffn()}},
+            {{"x", mlp_ln}},
             {{"w1", block + "mlp.0.weight"},
              {"b1", block + "mlp.0.bias"},
              {"w2", block + "mlp.2.weight"},

@@ -46,8 +46,8 @@ EncoderShape Seed3001Shape(const Geometry& geometry);
 // One op. Its name is the name of its result: "conv1", "layer3.attn_ln", "ln_post".
 struct Node {
   std::string name;
-  std::string op;    // in ops::Registry()
-  int layer = -1;    // -1 outside the layers
+  std::string op;  // in ops::Registry()
+  int layer = -1;  // -1 outside the layers
   ops::Dims dims;
   // Operand of the op -> name of an earlier node, or "mel".
   std::map<std::string, std::string, std::less<>> inputs;

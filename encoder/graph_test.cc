@@ -19,7 +19,8 @@ TEST(Graph, HasTheWorkOfThePublishedEncoder) {
   const auto matrix_flops = [](const EncoderShape& shape) {
     double flops = 0;
     for (const Node& node : EncoderGraph(shape)) {
-      if (node.op != "add" && node.op != "layer_norm") flops += ops::FindOp(node.op).flops(node.dims);
+      if (node.op != "add" && node.op != "layer_norm")
+        flops += ops::FindOp(node.op).flops(node.dims);
     }
     return flops;
   };
@@ -42,7 +43,8 @@ TEST(Graph, EveryInputIsAnEarlierNodeAndEveryOperandIsThere) {
               << node.name << " lacks " << operand.name;
           ops::ShapeOf(operand, node.dims);  // throws if a symbol has no value
         }
-        for (const auto& [operand, input] : node.inputs) EXPECT_TRUE(known.contains(input)) << input;
+        for (const auto& [operand, input] : node.inputs)
+          EXPECT_TRUE(known.contains(input)) << input;
         EXPECT_TRUE(known.insert(node.name).second) << node.name << " is there twice";
       }
       EXPECT_EQ(graph.back().name, "ln_post");
@@ -52,12 +54,15 @@ TEST(Graph, EveryInputIsAnEarlierNodeAndEveryOperandIsThere) {
 
 TEST(Graph, WeightsHaveTheShapesOfTheirOperands) {
   const Model model = SyntheticModel(KnownGeometry("whisper-tiny"), 1);
-  for (const EncoderShape& shape : {WhisperShape(model.geometry()), Seed3001Shape(model.geometry())}) {
+  for (const EncoderShape& shape :
+       {WhisperShape(model.geometry()), Seed3001Shape(model.geometry())}) {
     for (const Node& node : EncoderGraph(shape)) {
       for (const ops::Operand& operand : ops::FindOp(node.op).inputs) {
         const auto weight = node.weights.find(operand.name);
         if (weight == node.weights.end()) continue;
-        EXPECT_EQ(LoadWeight(model, shape, weight->second).shape(), ops::ShapeOf(operand, node.dims)) << weight->second;
+        EXPECT_EQ(LoadWeight(model, shape, weight->second).shape(),
+                  ops::ShapeOf(operand, node.dims))
+            << weight->second;
       }
     }
   }

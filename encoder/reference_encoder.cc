@@ -15,7 +15,8 @@ Tensor Transposed(const TensorView& t) {
   return Convert(TensorView(t.raw(), t.dtype(), {t.dim(1), t.dim(0)}, {1, t.dim(1)}), DType::kF64);
 }
 
-Tensor Operand(const Node& node, const std::string& input, const TensorView& mel, const TensorMap& results) {
+Tensor Operand(const Node& node, const std::string& input, const TensorView& mel,
+               const TensorMap& results) {
   const bool channel_major = node.op == "conv1d";
   if (input == "mel") return channel_major ? Convert(mel, DType::kF64) : Transposed(mel);
   const Tensor& result = results.at(input);
@@ -36,7 +37,8 @@ TensorMap RunReference(const Model& model, const EncoderShape& shape, const Tens
     for (const auto& [operand, input] : node.inputs) {
       operands.emplace(operand, Operand(node, input, mel, results));
     }
-    for (const auto& [operand, weight] : node.weights) operands.emplace(operand, LoadWeight(model, shape, weight));
+    for (const auto& [operand, weight] : node.weights)
+      operands.emplace(operand, LoadWeight(model, shape, weight));
     results.emplace(node.name, op.reference(node.dims, operands));
     done += op.flops(node.dims);
     if (progress) progress(done / total);

@@ -28,7 +28,9 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
     case ops::Precision::kF32:
       t.rel_l2 = 1e-5;
       t.cosine = 0.99999999;
-      t.provenance = "1e-5: f32 peers on real weights and speech reach 3e-6 to 4e-6 (onnxruntime, OpenVINO, 2026-11)";
+      t.provenance =
+          "1e-5: f32 peers on real weights and speech reach 3e-6 to 4e-6 (onnxruntime, OpenVINO, "
+          "2026-11)";
       break;
     case ops::Precision::kBf16:
       t.rel_l2 = 1.6e-2;
@@ -38,19 +40,22 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
     case ops::Precision::kInt8:
       t.rel_l2 = 7e-2;
       t.cosine = 0.997;
-      t.provenance = "7e-2: int8 linears with everything else in f32 cost up to 6.8e-2 over 9 clips (2026-11)";
+      t.provenance =
+          "7e-2: int8 linears with everything else in f32 cost up to 6.8e-2 over 9 clips (2026-11)";
       break;
   }
   return t;
 }
 
-Reference FindReference(const Model& model, const EncoderShape& shape, const Audio& audio, std::int64_t window,
-                        const TensorView& mel, const std::function<void(double)>& progress) {
+Reference FindReference(const Model& model, const EncoderShape& shape, const Audio& audio,
+                        std::int64_t window, const TensorView& mel,
+                        const std::function<void(double)>& progress) {
   const std::string file = GoldenFile(shape);
   const std::string path = RunfilePath(file);
   if (!path.empty() && window == 0 && audio.samples.size() <= kWindowSamples) {
     const golden::Store store = golden::Store::Open(path, "encoder");
-    if (store.attribute("model_sha256") == model.origin_sha256() && store.attribute("audio_sha256") == audio.sha256) {
+    if (store.attribute("model_sha256") == model.origin_sha256() &&
+        store.attribute("audio_sha256") == audio.sha256) {
       return {store.Read("window0", "out/ln_post"), file};
     }
   }

@@ -31,8 +31,9 @@ struct Reference {
 // The golden of this very model, speech and shape if there is one among the
 // runfiles; else the encoder in float64, which takes about ten seconds for a window
 // of Whisper base and reports its progress.
-Reference FindReference(const Model& model, const EncoderShape& shape, const Audio& audio, std::int64_t window,
-                        const TensorView& mel, const std::function<void(double)>& progress);
+Reference FindReference(const Model& model, const EncoderShape& shape, const Audio& audio,
+                        std::int64_t window, const TensorView& mel,
+                        const std::function<void(double)>& progress);
 
 }  // namespace xdna::encoder
 

@@ -15,7 +15,8 @@ namespace xdna::ops {
 namespace {
 
 template <typename Enum, std::size_t N>
-Enum FromName(std::string_view name, const char* what, const Enum (&all)[N], const char* (*name_of)(Enum)) {
+Enum FromName(std::string_view name, const char* what, const Enum (&all)[N],
+              const char* (*name_of)(Enum)) {
   std::string known;
   for (Enum value : all) {
     if (name == name_of(value)) return value;
@@ -30,7 +31,8 @@ std::int64_t DimOf(std::string_view symbol, const Operand& operand, const Dims& 
   if (error == std::errc() && end == symbol.data() + symbol.size()) return number;
   const auto it = dims.find(symbol);
   if (it == dims.end()) {
-    Throw(ErrorCode::kInvalidArgument, "dimension '{}' of {}[{}] has no value", symbol, operand.name, operand.shape);
+    Throw(ErrorCode::kInvalidArgument, "dimension '{}' of {}[{}] has no value", symbol,
+          operand.name, operand.shape);
   }
   return it->second;
 }
@@ -76,8 +78,8 @@ TensorMap RandomInputs(const Contract& contract, const Dims& dims, std::uint64_t
     Tensor tensor(DType::kF32, ShapeOf(operand, dims));
     const bool matrix = operand.weight && tensor.shape().size() > 1;
     const double fan_in = matrix ? static_cast<double>(tensor.size() / tensor.dim(0)) : 1;
-    FillSeededNormal(seed * 1000003 + inputs.size(), 0,
-                     1 / std::sqrt(fan_in), 0, {tensor.data<float>(), static_cast<std::size_t>(tensor.size())});
+    FillSeededNormal(seed * 1000003 + inputs.size(), 0, 1 / std::sqrt(fan_in), 0,
+                     {tensor.data<float>(), static_cast<std::size_t>(tensor.size())});
     inputs.emplace(operand.name, std::move(tensor));
   }
   return inputs;

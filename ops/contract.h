@@ -21,16 +21,16 @@ using golden::Dims;
 
 enum class Precision : std::uint8_t { kF32, kBf16, kInt8 };
 inline constexpr Precision kAllPrecisions[] = {Precision::kF32, Precision::kBf16, Precision::kInt8};
-const char* PrecisionName(Precision precision);                 // "f32", "bf16", "int8"
-Precision PrecisionFromName(std::string_view name);             // throws kInvalidArgument
+const char* PrecisionName(Precision precision);      // "f32", "bf16", "int8"
+Precision PrecisionFromName(std::string_view name);  // throws kInvalidArgument
 
 // Who computes on the CPU.
 enum class Backend : std::uint8_t {
   kFast,   // oneDNN and vector code, chosen at run time for this machine
   kEigen,  // plain f32 in Eigen: slow, simple, runs anywhere
 };
-const char* BackendName(Backend backend);                       // "fast", "eigen"
-Backend BackendFromName(std::string_view name);                 // throws kInvalidArgument
+const char* BackendName(Backend backend);        // "fast", "eigen"
+Backend BackendFromName(std::string_view name);  // throws kInvalidArgument
 
 struct Variant {
   Precision precision = Precision::kF32;

@@ -32,8 +32,10 @@ void ExpectRealCases(const golden::Store& store) {
   for (const std::string& name : store.CaseNames()) {
     if (store.Load(name).data == "real") return;
   }
-  if (std::getenv("XDNA_CI") != nullptr) FAIL() << "no case with real weights; was the model fetched?";
-  GTEST_SKIP() << "no case with real weights: the model could not be had when the goldens were made";
+  if (std::getenv("XDNA_CI") != nullptr)
+    FAIL() << "no case with real weights; was the model fetched?";
+  GTEST_SKIP()
+      << "no case with real weights: the model could not be had when the goldens were made";
 }
 
 TEST(Golden, HasRealCases) { ExpectRealCases(OpenStore()); }
@@ -48,9 +50,10 @@ TEST(Golden, EveryCaseInEveryVariant) {
       fmt::print("{} {}: unsupported: {}\n", XDNA_OP, CheckName(check), verdict.reason);
       continue;
     }
-    fmt::print("{} {}: {}, headroom {:.0f} %\n", XDNA_OP, CheckName(check), golden::StatusName(verdict.status),
-               verdict.headroom_percent());
-    EXPECT_TRUE(verdict.passed()) << XDNA_OP << " " << CheckName(check) << ": " << golden::Describe(verdict)
+    fmt::print("{} {}: {}, headroom {:.0f} %\n", XDNA_OP, CheckName(check),
+               golden::StatusName(verdict.status), verdict.headroom_percent());
+    EXPECT_TRUE(verdict.passed()) << XDNA_OP << " " << CheckName(check) << ": "
+                                  << golden::Describe(verdict)
                                   << "\n  repro: " << ReproLine(Op(), check);
     passed += verdict.passed() ? 1 : 0;
   }
@@ -70,9 +73,11 @@ TEST(Golden, TolerancesCatchSeededFaults) {
     const golden::Tolerance tolerance = Op().tolerance(golden.dims, check.variant, golden.data);
     for (golden::Fault fault : golden::kAllFaults) {
       const Tensor broken = golden::Inject(golden.out.at(output), fault, 1);
-      const golden::Verdict verdict = golden::Compare(
-          broken, golden.out.at(output), tolerance, scale == golden.scale.end() ? TensorView() : scale->second.view());
-      kills[PrecisionName(check.variant.precision)][golden::FaultName(fault)] += verdict.passed() ? 0 : 1;
+      const golden::Verdict verdict =
+          golden::Compare(broken, golden.out.at(output), tolerance,
+                          scale == golden.scale.end() ? TensorView() : scale->second.view());
+      kills[PrecisionName(check.variant.precision)][golden::FaultName(fault)] +=
+          verdict.passed() ? 0 : 1;
     }
   }
   for (const auto& [precision, faults] : kills) {
@@ -93,7 +98,8 @@ TEST(Golden, ReferenceAgreesWithTheGenerator) {
   for (const std::string& name : store.CaseNames()) {
     const golden::Case golden = store.Load(name);
     const Tensor got = Op().reference(golden.dims, golden.in);
-    const golden::Verdict verdict = golden::Compare(got, golden.out.at(std::string(Op().output.name)), tolerance);
+    const golden::Verdict verdict =
+        golden::Compare(got, golden.out.at(std::string(Op().output.name)), tolerance);
     EXPECT_TRUE(verdict.passed()) << name << ": " << golden::Describe(verdict);
   }
 }

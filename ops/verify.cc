@@ -18,9 +18,11 @@ std::string CheckName(const Check& check) {
 
 Check ParseCheck(const std::string& name) {
   const std::size_t last = name.rfind('/');
-  const std::size_t middle = last == std::string::npos || last == 0 ? std::string::npos : name.rfind('/', last - 1);
+  const std::size_t middle =
+      last == std::string::npos || last == 0 ? std::string::npos : name.rfind('/', last - 1);
   if (middle == std::string::npos) {
-    Throw(ErrorCode::kInvalidArgument, "'{}' is not CASE/PRECISION/BACKEND, e.g. random/bf16/fast", name);
+    Throw(ErrorCode::kInvalidArgument, "'{}' is not CASE/PRECISION/BACKEND, e.g. random/bf16/fast",
+          name);
   }
   Check check;
   check.case_name = name.substr(0, middle);
@@ -32,7 +34,8 @@ Check ParseCheck(const std::string& name) {
 std::string GoldenPath(const Contract& op) {
   const std::string file = fmt::format("golden/{}.h5", op.name);
   const std::string path = RunfilePath(file);
-  if (path.empty()) Throw(ErrorCode::kNotFound, "no {} among the runfiles; run this program with bazel", file);
+  if (path.empty())
+    Throw(ErrorCode::kNotFound, "no {} among the runfiles; run this program with bazel", file);
   return path;
 }
 
@@ -50,7 +53,8 @@ golden::Verdict RunCheck(const Contract& op, const golden::Store& store, const C
   const std::string output(op.output.name);
   const auto want = golden.out.find(output);
   if (want == golden.out.end()) {
-    Throw(ErrorCode::kCorrupt, "{}: case {} has no result '{}'", store.path(), check.case_name, output);
+    Throw(ErrorCode::kCorrupt, "{}: case {} has no result '{}'", store.path(), check.case_name,
+          output);
   }
   std::unique_ptr<Instance> instance;
   try {
@@ -62,7 +66,8 @@ golden::Verdict RunCheck(const Contract& op, const golden::Store& store, const C
   instance->Poison();
   instance->Run();
   const auto scale = golden.scale.find(output);
-  return golden::Compare(instance->Output(), want->second, op.tolerance(golden.dims, check.variant, golden.data),
+  return golden::Compare(instance->Output(), want->second,
+                         op.tolerance(golden.dims, check.variant, golden.data),
                          scale == golden.scale.end() ? TensorView() : scale->second.view());
 }
 

@@ -16,7 +16,8 @@ namespace {
 Tensor Reference(const Dims&, const TensorMap& in) {
   Tensor y = AsF64(in, "a");
   const Tensor b = AsF64(in, "b");
-  Eigen::Map<Eigen::ArrayXd>(y.data<double>(), y.size()) += Eigen::Map<const Eigen::ArrayXd>(b.data<double>(), b.size());
+  Eigen::Map<Eigen::ArrayXd>(y.data<double>(), y.size()) +=
+      Eigen::Map<const Eigen::ArrayXd>(b.data<double>(), b.size());
   return y;
 }
 
@@ -37,24 +38,28 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
   return t;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   const DType dtype = ActivationType(variant.precision);
   const auto operands = CloneAs(in, {{"a", dtype}, {"b", dtype}});
   Tensor y(dtype, {dims.at("m"), dims.at("n")});
-  return std::make_unique<ClosureInstance>(std::move(y), [operands, variant, context](const TensorView& out) {
-    Add(operands->at("a"), operands->at("b"), out, variant.backend, *context.pool);
-  });
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [operands, variant, context](const TensorView& out) {
+        Add(operands->at("a"), operands->at("b"), out, variant.backend, *context.pool);
+      });
 }
 
 }  // namespace
 
-void Add(const TensorView& a, const TensorView& b, const TensorView& y, Backend backend, ThreadPool& pool) {
+void Add(const TensorView& a, const TensorView& b, const TensorView& y, Backend backend,
+         ThreadPool& pool) {
   const std::int64_t n = a.dim(1);
   if (backend == Backend::kEigen) {
     using Row = Eigen::ArrayXf;
     return ForEachRow(pool, a.dim(0), [&](std::int64_t i) {
-      Eigen::Map<Row>(y.data<float>() + i * n, n) = Eigen::Map<const Row>(a.data<const float>() + i * n, n) +
-                                                    Eigen::Map<const Row>(b.data<const float>() + i * n, n);
+      Eigen::Map<Row>(y.data<float>() + i * n, n) =
+          Eigen::Map<const Row>(a.data<const float>() + i * n, n) +
+          Eigen::Map<const Row>(b.data<const float>() + i * n, n);
     });
   }
   const auto row = [n](const TensorView& t, std::int64_t i) {

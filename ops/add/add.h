@@ -9,7 +9,8 @@ namespace xdna::ops {
 
 // y = a + b, element by element. All [m,n], each f32 or bf16 (f32 only with
 // kEigen); y may be a or b.
-void Add(const TensorView& a, const TensorView& b, const TensorView& y, Backend backend, ThreadPool& pool);
+void Add(const TensorView& a, const TensorView& b, const TensorView& y, Backend backend,
+         ThreadPool& pool);
 
 Contract AddContract();
 

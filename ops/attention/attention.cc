@@ -21,8 +21,9 @@ constexpr std::int64_t kQueryRows = 64;
 
 }  // namespace
 
-ScaledDotProduct::ScaledDotProduct(std::int64_t m, std::int64_t d, std::int64_t heads, std::int64_t stride,
-                                   DType dtype, Backend backend, const CpuContext& context)
+ScaledDotProduct::ScaledDotProduct(std::int64_t m, std::int64_t d, std::int64_t heads,
+                                   std::int64_t stride, DType dtype, Backend backend,
+                                   const CpuContext& context)
     : context_(context), m_(m), d_(d), heads_(heads), stride_(stride), dtype_(dtype) {
   if (heads < 1 || d % heads != 0) {
     Throw(ErrorCode::kInvalidArgument, "{} heads do not divide a width of {}", heads, d);
@@ -63,9 +64,11 @@ void ScaledDotProduct::Pack(const void* k, const void* v) {
   context_.pool->ParallelFor(2 * heads_, [&](std::int64_t i, int) {
     const std::int64_t head = i / 2;
     const bool is_k = i % 2 == 0;
-    auto* from = const_cast<std::byte*>(static_cast<const std::byte*>(is_k ? k : v)) + head * head_ * size;
+    auto* from =
+        const_cast<std::byte*>(static_cast<const std::byte*>(is_k ? k : v)) + head * head_ * size;
     const Tensor& to = is_k ? packed_k_ : packed_v_;
-    std::byte* packed = reinterpret_cast<std::byte*>(to.data<std::uint8_t>()) + head * (to.size() / heads_);
+    std::byte* packed =
+        reinterpret_cast<std::byte*>(to.data<std::uint8_t>()) + head * (to.size() / heads_);
     if (is_k) {
       qk_->Pack(TensorView(from, dtype_, {head_, m_}, {1, stride_}), packed);
     } else {
@@ -74,17 +77,21 @@ void ScaledDotProduct::Pack(const void* k, const void* v) {
   });
 }
 
-void ScaledDotProduct::Block(const std::byte* q, std::int64_t head, std::int64_t first, Scratch& scratch,
-                             const TensorView& y) {
+void ScaledDotProduct::Block(const std::byte* q, std::int64_t head, std::int64_t first,
+                             Scratch& scratch, const TensorView& y) {
   const std::int64_t rows = std::min(block_, m_ - first);
   const std::size_t size = SizeOf(dtype_);
-  const auto packed = [&](const Tensor& t) { return t.data<std::uint8_t>() + head * (t.size() / heads_); };
-  qk_->Run(q + (first * stride_ + head * head_) * size, rows, packed(packed_k_), nullptr, scratch.scores.data<float>());
+  const auto packed = [&](const Tensor& t) {
+    return t.data<std::uint8_t>() + head * (t.size() / heads_);
+  };
+  qk_->Run(q + (first * stride_ + head * head_) * size, rows, packed(packed_k_), nullptr,
+           scratch.scores.data<float>());
   const float scale = 1 / std::sqrt(static_cast<float>(head_));
   auto* probabilities = static_cast<std::byte*>(scratch.probabilities.view().raw());
   float inverse[kQueryRows];
   for (std::int64_t i = 0; i < rows; ++i) {
-    inverse[i] = 1 / ExpRow(scratch.scores.data<float>() + i * m_, scale, m_, probabilities + i * m_ * size, dtype_);
+    inverse[i] = 1 / ExpRow(scratch.scores.data<float>() + i * m_, scale, m_,
+                            probabilities + i * m_ * size, dtype_);
   }
   pv_->Run(probabilities, rows, packed(packed_v_), nullptr, scratch.sums.data<float>());
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -106,7 +113,8 @@ void ScaledDotProduct::Run(const void* q, const void* k, const void* v, const Te
   });
 }
 
-Attention::Attention(const Weights& weights, std::int64_t m, const Options& options, const CpuContext& context)
+Attention::Attention(const Weights& weights, std::int64_t m, const Options& options,
+                     const CpuContext& context)
     : context_(context), d_(weights.wq.dim(0)) {
   const DType dtype = ActivationType(options.variant.precision);
   qkv_ = Tensor(dtype, {m, 3 * d_});
@@ -124,7 +132,8 @@ Attention::Attention(const Weights& weights, std::int64_t m, const Options& opti
   in.variant = options.variant;
   in.x_dtype = in.y_dtype = dtype;
   in_ = std::make_unique<Linear>(stacked, bias, m, in, context);
-  core_ = std::make_unique<ScaledDotProduct>(m, d_, options.heads, 3 * d_, dtype, options.variant.backend, context);
+  core_ = std::make_unique<ScaledDotProduct>(m, d_, options.heads, 3 * d_, dtype,
+                                             options.variant.backend, context);
   Linear::Options out;
   out.variant = options.variant;
   out.x_dtype = dtype;

@@ -20,8 +20,8 @@ class ScaledDotProduct {
   // Rows m, width d, `heads` divides d. Operands and result are f32 or bf16 as
   // `dtype` says; scores and sums are f32. `stride`: elements from row to row of Q,
   // K and V.
-  ScaledDotProduct(std::int64_t m, std::int64_t d, std::int64_t heads, std::int64_t stride, DType dtype,
-                   Backend backend, const CpuContext& context);
+  ScaledDotProduct(std::int64_t m, std::int64_t d, std::int64_t heads, std::int64_t stride,
+                   DType dtype, Backend backend, const CpuContext& context);
 
   // q, k, v: first elements of [m,d] with the stride above; y [m,d], contiguous.
   // Profiled as "attention.pack" and "attention.core".
@@ -33,7 +33,8 @@ class ScaledDotProduct {
   };
 
   void Pack(const void* k, const void* v);
-  void Block(const std::byte* q, std::int64_t head, std::int64_t first, Scratch& scratch, const TensorView& y);
+  void Block(const std::byte* q, std::int64_t head, std::int64_t first, Scratch& scratch,
+             const TensorView& y);
 
   CpuContext context_;
   std::int64_t m_, d_, heads_, head_, stride_, block_;
@@ -59,7 +60,8 @@ class Attention {
     TensorView wq, bq, wk, wv, bv, wo, bo;
   };
 
-  Attention(const Weights& weights, std::int64_t m, const Options& options, const CpuContext& context);
+  Attention(const Weights& weights, std::int64_t m, const Options& options,
+            const CpuContext& context);
 
   // x [m,d] of ActivationType, y [m,d]. Profiled as "attention.qkv",
   // "attention.pack", "attention.core" and "attention.out".

@@ -36,14 +36,16 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
     Matrix s = q.middleCols(h, head) * k.middleCols(h, head).transpose();
     s = (s.colwise() - s.rowwise().maxCoeff()).array().exp();
     const Eigen::VectorXd sum = s.rowwise().sum();
-    heads.middleCols(h, head).noalias() = sum.cwiseInverse().asDiagonal() * (s * v.middleCols(h, head));
+    heads.middleCols(h, head).noalias() =
+        sum.cwiseInverse().asDiagonal() * (s * v.middleCols(h, head));
   }
   Tensor y(DType::kF64, {m, d});
   Eigen::Map<Matrix>(y.data<double>(), m, d) = Project(heads, in, "wo", "bo");
   return y;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   Attention::Options options;
   options.variant = variant;
   options.heads = dims.at("heads");
@@ -54,7 +56,8 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
   const auto operands = CloneAs(in, {{"x", ActivationType(variant.precision)}});
   Tensor y(options.y_dtype, {dims.at("m"), dims.at("d")});
   return std::make_unique<ClosureInstance>(
-      std::move(y), [attention, operands](const TensorView& out) { attention->Run(operands->at("x"), out); });
+      std::move(y),
+      [attention, operands](const TensorView& out) { attention->Run(operands->at("x"), out); });
 }
 
 // A chain of three roundings (Q and K, probabilities, heads) ahead of the output
@@ -75,7 +78,7 @@ Contract AttentionContract() {
   Contract c;
   c.name = "attention";
   c.summary = "multi-head self-attention with its four projections";
-  c.inputs = {{"x", "m,d"},         {"wq", "d,d", true}, {"bq", "d", true}, {"wk", "d,d", true},
+  c.inputs = {{"x", "m,d"},        {"wq", "d,d", true}, {"bq", "d", true},   {"wk", "d,d", true},
               {"wv", "d,d", true}, {"bv", "d", true},   {"wo", "d,d", true}, {"bo", "d", true}};
   c.output = {"y", "m,d"};
   c.defaults = {{"m", 1500}, {"d", 512}, {"heads", 8}};

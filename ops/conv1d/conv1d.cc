@@ -50,25 +50,29 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
   return y;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   Conv1d::Options options;
   options.variant = variant;
   options.stride = static_cast<int>(dims.at("stride"));
   options.gelu = dims.at("gelu") != 0;
   options.y_dtype = ActivationType(variant.precision);
-  const auto conv = std::make_shared<Conv1d>(in.at("weight"), in.at("bias"), dims.at("t"), options, context);
+  const auto conv =
+      std::make_shared<Conv1d>(in.at("weight"), in.at("bias"), dims.at("t"), options, context);
   const auto x = std::make_shared<Tensor>(conv->x_dtype(), Shape{dims.at("t") + 2, dims.at("c")});
   TransposePadded(in.at("x"), *x, *context.pool);
   Tensor y(options.y_dtype, {dims.at("u"), dims.at("d")});
-  return std::make_unique<ClosureInstance>(std::move(y),
-                                           [conv, x](const TensorView& out) { conv->Run(*x, out); });
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [conv, x](const TensorView& out) { conv->Run(*x, out); });
 }
 
 }  // namespace
 
-Conv1d::Conv1d(const TensorView& weight, const TensorView& bias, std::int64_t t, const Options& options,
-               const CpuContext& context)
-    : c_(weight.dim(1)), stride_(options.stride), x_dtype_(ActivationType(options.variant.precision)) {
+Conv1d::Conv1d(const TensorView& weight, const TensorView& bias, std::int64_t t,
+               const Options& options, const CpuContext& context)
+    : c_(weight.dim(1)),
+      stride_(options.stride),
+      x_dtype_(ActivationType(options.variant.precision)) {
   const std::int64_t d = weight.dim(0);
   // [d, c, tap] -> [d, tap, c], as three rows of input lie in memory.
   const TensorView by_tap(weight.raw(), DType::kF32, {d, kTaps, c_}, {c_ * kTaps, 1, kTaps});
@@ -126,10 +130,13 @@ Contract Conv1dContract() {
   c.variants = {{Precision::kF32, Backend::kFast},
                 {Precision::kBf16, Backend::kFast},
                 {Precision::kF32, Backend::kEigen}};
-  c.flops = [](const Dims& dims) { return 2.0 * kTaps * dims.at("u") * dims.at("c") * dims.at("d"); };
+  c.flops = [](const Dims& dims) {
+    return 2.0 * kTaps * dims.at("u") * dims.at("c") * dims.at("d");
+  };
   c.bytes = [](const Dims& dims, Precision p) {
     return static_cast<double>(SizeOf(ActivationType(p))) *
-           (dims.at("c") * dims.at("t") + kTaps * dims.at("c") * dims.at("d") + dims.at("u") * dims.at("d"));
+           (dims.at("c") * dims.at("t") + kTaps * dims.at("c") * dims.at("d") +
+            dims.at("u") * dims.at("d"));
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
     golden::Tolerance t = ProductTolerance(variant.precision, kTaps * dims.at("c"), data);

@@ -27,12 +27,13 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
   return linear(std::move(hidden), in.at("w2"), in.at("b2"));
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   Ffn::Options options;
   options.variant = variant;
   options.y_dtype = ActivationType(variant.precision);
-  const auto ffn = std::make_shared<Ffn>(in.at("w1"), in.at("b1"), in.at("w2"), in.at("b2"), dims.at("m"), options,
-                                         context);
+  const auto ffn = std::make_shared<Ffn>(in.at("w1"), in.at("b1"), in.at("w2"), in.at("b2"),
+                                         dims.at("m"), options, context);
   const auto operands = CloneAs(in, {{"x", ActivationType(variant.precision)}});
   Tensor y(options.y_dtype, {dims.at("m"), dims.at("d")});
   return std::make_unique<ClosureInstance>(
@@ -41,8 +42,8 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
 
 }  // namespace
 
-Ffn::Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2, std::int64_t m,
-         const Options& options, const CpuContext& context)
+Ffn::Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2,
+         std::int64_t m, const Options& options, const CpuContext& context)
     : context_(context), hidden_(ActivationType(options.variant.precision), {m, w1.dim(0)}) {
   Linear::Options fc1;
   fc1.variant = options.variant;
@@ -70,7 +71,8 @@ Contract FfnContract() {
   Contract c;
   c.name = "ffn";
   c.summary = "feed-forward half of a layer: linear, GELU, linear";
-  c.inputs = {{"x", "m,d"}, {"w1", "f,d", true}, {"b1", "f", true}, {"w2", "d,f", true}, {"b2", "d", true}};
+  c.inputs = {
+      {"x", "m,d"}, {"w1", "f,d", true}, {"b1", "f", true}, {"w2", "d,f", true}, {"b2", "d", true}};
   c.output = {"y", "m,d"};
   c.defaults = {{"m", 1500}, {"d", 512}, {"f", 2048}};
   c.variants = {{Precision::kF32, Backend::kFast},

@@ -20,8 +20,8 @@ class Ffn {
   };
 
   // w1 [f,d], b1 [f], w2 [d,f], b2 [d]: f32, copied. x is of ActivationType.
-  Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2, std::int64_t m,
-      const Options& options, const CpuContext& context);
+  Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2,
+      std::int64_t m, const Options& options, const CpuContext& context);
 
   // x [m,d], y [m,d]. Profiled as "ffn.fc1" (with GELU) and "ffn.fc2".
   void Run(const TensorView& x, const TensorView& y);

@@ -20,12 +20,15 @@ Tensor Reference(const Dims&, const TensorMap& in) {
 }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
-  if (data == "exact") return golden::Tolerance::Exact("gelu(0) is 0; from |x| = 16 on it is x or 0 in f32");
+  if (data == "exact")
+    return golden::Tolerance::Exact("gelu(0) is 0; from |x| = 16 on it is x or 0 in f32");
   golden::Tolerance t;
   t.magnitude = 5e-7;
   t.rel_l2 = 1e-6;
   t.bias = 1e-6;
-  t.provenance = "of |x|: 0.75e-7 by Abramowitz & Stegun 7.1.26, and 8 roundings of alternating terms of up to 1.45";
+  t.provenance =
+      "of |x|: 0.75e-7 by Abramowitz & Stegun 7.1.26, and 8 roundings of alternating terms of up "
+      "to 1.45";
   if (variant.precision != Precision::kF32) {
     t.magnitude = kUnitBf16 * 1.13;  // |gelu'| is at most 1.13
     t.relative = kUnitBf16;
@@ -36,13 +39,15 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
   return t;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   const DType dtype = ActivationType(variant.precision);
   const auto operands = CloneAs(in, {{"x", dtype}});
   Tensor y(dtype, {dims.at("m"), dims.at("n")});
-  return std::make_unique<ClosureInstance>(std::move(y), [operands, variant, context](const TensorView& out) {
-    Gelu(operands->at("x"), out, variant.backend, *context.pool);
-  });
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [operands, variant, context](const TensorView& out) {
+        Gelu(operands->at("x"), out, variant.backend, *context.pool);
+      });
 }
 
 }  // namespace
@@ -55,7 +60,8 @@ void Gelu(const TensorView& x, const TensorView& y, Backend backend, ThreadPool&
     const auto* in = x.data<const float>();
     auto* out = y.data<float>();
     return ForEachRow(pool, x.dim(0), [&](std::int64_t i) {
-      for (std::int64_t j = i * n; j < (i + 1) * n; ++j) out[j] = static_cast<float>(Gelu(double{in[j]}));
+      for (std::int64_t j = i * n; j < (i + 1) * n; ++j)
+        out[j] = static_cast<float>(Gelu(double{in[j]}));
     });
   }
   ForEachRow(pool, x.dim(0), [&](std::int64_t i) {

@@ -13,7 +13,9 @@
 
 namespace xdna::ops {
 
-DType ActivationType(Precision precision) { return precision == Precision::kF32 ? DType::kF32 : DType::kBf16; }
+DType ActivationType(Precision precision) {
+  return precision == Precision::kF32 ? DType::kF32 : DType::kBf16;
+}
 
 void ClosureInstance::Poison() {
   if (output_.dtype() == DType::kF32) {
@@ -23,7 +25,8 @@ void ClosureInstance::Poison() {
   }
 }
 
-std::shared_ptr<TensorMap> CloneAs(const TensorMap& in, const std::vector<std::pair<const char*, DType>>& wanted) {
+std::shared_ptr<TensorMap> CloneAs(const TensorMap& in,
+                                   const std::vector<std::pair<const char*, DType>>& wanted) {
   auto clones = std::make_shared<TensorMap>();
   for (const auto& [name, dtype] : wanted) clones->emplace(name, in.at(name).To(dtype));
   return clones;
@@ -53,14 +56,17 @@ golden::Tolerance ProductTolerance(Precision precision, std::int64_t k, std::str
       t.relative = kUnitBf16;
       t.rel_l2 = 4e-3;
       t.bias = 6e-4;
-      t.provenance = "x, w and y rounded to bf16 (2^-8 each), f32 sums; rel-L2: sqrt(3) rms of 1.6e-3, and 1.4x room";
+      t.provenance =
+          "x, w and y rounded to bf16 (2^-8 each), f32 sums; rel-L2: sqrt(3) rms of 1.6e-3, and "
+          "1.4x room";
       return t;
     case Precision::kInt8:
       t.magnitude = 0.2;
       t.rel_l2 = 4e-2;
       t.bias = 1.5e-3;
       t.provenance =
-          "x quantised by row and w by channel to 1/127 of their largest: limits from real layers; bias: rounding to "
+          "x quantised by row and w by channel to 1/127 of their largest: limits from real layers; "
+          "bias: rounding to "
           "nearest has none, truncation of y to bf16 has 2.7e-3";
       return t;
   }

@@ -35,7 +35,8 @@ class ClosureInstance : public Instance {
 };
 
 // Clones of operands, shared by a closure.
-std::shared_ptr<TensorMap> CloneAs(const TensorMap& in, const std::vector<std::pair<const char*, DType>>& wanted);
+std::shared_ptr<TensorMap> CloneAs(const TensorMap& in,
+                                   const std::vector<std::pair<const char*, DType>>& wanted);
 
 // Operand `name` as float64, for references; throws kInternal if it is missing.
 Tensor AsF64(const TensorMap& in, const char* name);

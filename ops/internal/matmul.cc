@@ -75,7 +75,8 @@ class OneDnnMatmul : public Matmul {
     ThreadStream();  // one thread, before a primitive is made for as many as there are
     if (spec.in == DType::kI8 && !HasExactInt8()) {
       Throw(ErrorCode::kUnsupported,
-            "int8 products need AVX-512 VNNI or AMX here: without them oneDNN adds pairs in 16 bits, which saturates");
+            "int8 products need AVX-512 VNNI or AMX here: without them oneDNN adds pairs in 16 "
+            "bits, which saturates");
     }
     try {
       for (std::int64_t rows : spec.rows) Add(rows);
@@ -88,7 +89,8 @@ class OneDnnMatmul : public Matmul {
   std::size_t packed_bytes() const override { return weights_.get_size(); }
 
   void Pack(const TensorView& b, void* packed) const override {
-    const dnnl::memory::desc plain({spec_.k, spec_.n}, ToDnnl(spec_.in), {b.strides()[0], b.strides()[1]});
+    const dnnl::memory::desc plain({spec_.k, spec_.n}, ToDnnl(spec_.in),
+                                   {b.strides()[0], b.strides()[1]});
     dnnl::memory from(plain, Engine(), b.raw());
     dnnl::memory to(weights_, Engine(), packed);
     dnnl::stream& stream = ThreadStream();
@@ -96,7 +98,8 @@ class OneDnnMatmul : public Matmul {
     stream.wait();
   }
 
-  void Run(const void* in, std::int64_t rows, const void* packed, const float* bias, void* out) const override {
+  void Run(const void* in, std::int64_t rows, const void* packed, const float* bias,
+           void* out) const override {
     const Piece& piece = pieces_.at(rows);
     const auto memory = [](const dnnl::memory::desc& desc, const void* data) {
       return dnnl::memory(desc, Engine(), const_cast<void*>(data));
@@ -105,7 +108,8 @@ class OneDnnMatmul : public Matmul {
         {DNNL_ARG_SRC, memory(piece.in, in)},
         {DNNL_ARG_WEIGHTS, memory(weights_, packed)},
         {DNNL_ARG_DST, memory(piece.out, out)},
-        {DNNL_ARG_SCRATCHPAD, memory(piece.scratchpad, ThreadScratchpad(piece.scratchpad.get_size()))},
+        {DNNL_ARG_SCRATCHPAD,
+         memory(piece.scratchpad, ThreadScratchpad(piece.scratchpad.get_size()))},
     };
     if (spec_.bias) args.emplace(DNNL_ARG_BIAS, memory(bias_, bias));
     dnnl::stream& stream = ThreadStream();
@@ -158,7 +162,8 @@ class EigenMatmul : public Matmul {
  public:
   explicit EigenMatmul(const MatmulSpec& spec) : spec_(spec) {
     if (spec.in != DType::kF32 || spec.out != DType::kF32) {
-      Throw(ErrorCode::kUnsupported, "the eigen backend computes in f32, not in {}", DTypeName(spec.in));
+      Throw(ErrorCode::kUnsupported, "the eigen backend computes in f32, not in {}",
+            DTypeName(spec.in));
     }
   }
 
@@ -170,12 +175,15 @@ class EigenMatmul : public Matmul {
     Eigen::Map<Matrix>(static_cast<float*>(packed), spec_.k, spec_.n) = from;
   }
 
-  void Run(const void* in, std::int64_t rows, const void* packed, const float* bias, void* out) const override {
+  void Run(const void* in, std::int64_t rows, const void* packed, const float* bias,
+           void* out) const override {
     const std::int64_t in_stride = spec_.in_stride != 0 ? spec_.in_stride : spec_.k;
     const std::int64_t out_stride = spec_.out_stride != 0 ? spec_.out_stride : spec_.n;
-    const Eigen::Map<const Matrix, 0, Strides> x(static_cast<const float*>(in), rows, spec_.k, Strides(in_stride, 1));
+    const Eigen::Map<const Matrix, 0, Strides> x(static_cast<const float*>(in), rows, spec_.k,
+                                                 Strides(in_stride, 1));
     const Eigen::Map<const Matrix> b(static_cast<const float*>(packed), spec_.k, spec_.n);
-    Eigen::Map<Matrix, 0, Strides> y(static_cast<float*>(out), rows, spec_.n, Strides(out_stride, 1));
+    Eigen::Map<Matrix, 0, Strides> y(static_cast<float*>(out), rows, spec_.n,
+                                     Strides(out_stride, 1));
     if (!spec_.accumulate) y.setZero();
     y.noalias() += x * b;
     if (spec_.bias) y.rowwise() += Eigen::Map<const Eigen::RowVectorXf>(bias, spec_.n);

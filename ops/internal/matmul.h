@@ -21,8 +21,8 @@ namespace xdna::ops {
 struct MatmulSpec {
   std::int64_t k = 0;
   std::int64_t n = 0;
-  DType in = DType::kF32;   // f32, bf16 or i8; of B too
-  DType out = DType::kF32;  // f32 or bf16; i32 where `in` is i8
+  DType in = DType::kF32;       // f32, bf16 or i8; of B too
+  DType out = DType::kF32;      // f32 or bf16; i32 where `in` is i8
   std::int64_t in_stride = 0;   // elements from row to row; 0: k
   std::int64_t out_stride = 0;  // 0: n
   bool bias = false;            // not with i8
@@ -43,7 +43,8 @@ class Matmul {
   virtual void Pack(const TensorView& b, void* packed) const = 0;
   // `rows` is one of spec.rows; `bias` is [n] f32 or null. Safe to call from many
   // threads.
-  virtual void Run(const void* in, std::int64_t rows, const void* packed, const float* bias, void* out) const = 0;
+  virtual void Run(const void* in, std::int64_t rows, const void* packed, const float* bias,
+                   void* out) const = 0;
   // Which implementation was chosen, for reports: "oneDNN brg:avx512_core_bf16".
   virtual std::string description() const = 0;
 };

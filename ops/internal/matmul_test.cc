@@ -14,12 +14,12 @@ namespace xdna::ops {
 namespace {
 
 // What this machine can't multiply is skipped with the reason.
-#define SKIP_IF_UNSUPPORTED(statement)                        \
-  try {                                                       \
-    statement;                                                \
-  } catch (const Error& error) {                              \
-    if (error.code() != ErrorCode::kUnsupported) throw;       \
-    GTEST_SKIP() << error.message();                          \
+#define SKIP_IF_UNSUPPORTED(statement)                  \
+  try {                                                 \
+    statement;                                          \
+  } catch (const Error& error) {                        \
+    if (error.code() != ErrorCode::kUnsupported) throw; \
+    GTEST_SKIP() << error.message();                    \
   }
 
 struct Problem {
@@ -40,7 +40,8 @@ Tensor Integers(Shape shape, DType dtype, unsigned seed) {
   return t;
 }
 
-void ExpectExact(Backend backend, DType in, DType out, const Problem& p, bool transposed, bool bias, bool accumulate) {
+void ExpectExact(Backend backend, DType in, DType out, const Problem& p, bool transposed, bool bias,
+                 bool accumulate) {
   const Tensor x = Integers({p.m, p.k}, in, 1);
   const Tensor b = Integers(transposed ? Shape{p.n, p.k} : Shape{p.k, p.n}, in, 2);
   const Tensor offset = Integers({p.n}, DType::kF32, 3);
@@ -57,8 +58,10 @@ void ExpectExact(Backend backend, DType in, DType out, const Problem& p, bool tr
   spec.rows = {p.m};
   const auto matmul = Matmul::Create(backend, spec);
   const Tensor packed(DType::kU8, {static_cast<std::int64_t>(matmul->packed_bytes())});
-  matmul->Pack(transposed ? TensorView(b.view().raw(), in, {p.k, p.n}, {1, p.k}) : b.view(), packed.view().raw());
-  matmul->Run(x.view().raw(), p.m, packed.view().raw(), bias ? offset.data<float>() : nullptr, y.view().raw());
+  matmul->Pack(transposed ? TensorView(b.view().raw(), in, {p.k, p.n}, {1, p.k}) : b.view(),
+               packed.view().raw());
+  matmul->Run(x.view().raw(), p.m, packed.view().raw(), bias ? offset.data<float>() : nullptr,
+              y.view().raw());
   const Tensor xs = x.To(DType::kF64);
   const Tensor bs = b.To(DType::kF64);
   const Tensor got = y.To(DType::kF64);
@@ -67,10 +70,12 @@ void ExpectExact(Backend backend, DType in, DType out, const Problem& p, bool tr
       double want = bias ? offset.data<float>()[j] : 0;
       if (accumulate) want += before.data<float>()[i * p.n + j];
       for (std::int64_t l = 0; l < p.k; ++l) {
-        want += xs.data<double>()[i * p.k + l] * bs.data<double>()[transposed ? j * p.k + l : l * p.n + j];
+        want += xs.data<double>()[i * p.k + l] *
+                bs.data<double>()[transposed ? j * p.k + l : l * p.n + j];
       }
       ASSERT_EQ(got.data<double>()[i * p.n + j], want)
-          << matmul->description() << " " << p.m << "x" << p.k << "x" << p.n << " at " << i << "," << j;
+          << matmul->description() << " " << p.m << "x" << p.k << "x" << p.n << " at " << i << ","
+          << j;
     }
   }
 }
@@ -86,8 +91,12 @@ void ExpectExactInAllForms(Backend backend, DType in, DType out) {
   }
 }
 
-TEST(Matmul, EigenIsExactOnIntegers) { ExpectExactInAllForms(Backend::kEigen, DType::kF32, DType::kF32); }
-TEST(Matmul, F32IsExactOnIntegers) { ExpectExactInAllForms(Backend::kFast, DType::kF32, DType::kF32); }
+TEST(Matmul, EigenIsExactOnIntegers) {
+  ExpectExactInAllForms(Backend::kEigen, DType::kF32, DType::kF32);
+}
+TEST(Matmul, F32IsExactOnIntegers) {
+  ExpectExactInAllForms(Backend::kFast, DType::kF32, DType::kF32);
+}
 TEST(Matmul, Bf16IsExactOnIntegers) {
   SKIP_IF_UNSUPPORTED(ExpectExactInAllForms(Backend::kFast, DType::kBf16, DType::kF32));
 }

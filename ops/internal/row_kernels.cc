@@ -39,7 +39,8 @@ inline void Store(VF v, Bf16* p) {
   const auto rounded = hn::Add(u, hn::Add(odd, hn::Set(kU32, 0x7FFF)));
   const auto quiet = hn::Or(u, hn::Set(kU32, 0x00400000));
   const auto bits = hn::IfThenElse(hn::RebindMask(kU32, hn::IsNaN(v)), quiet, rounded);
-  hn::StoreU(hn::TruncateTo(kU16, hn::ShiftRight<16>(bits)), kU16, reinterpret_cast<std::uint16_t*>(p));
+  hn::StoreU(hn::TruncateTo(kU16, hn::ShiftRight<16>(bits)), kU16,
+             reinterpret_cast<std::uint16_t*>(p));
 }
 
 // The last few elements of a row go through a buffer, so that nothing beyond the
@@ -101,7 +102,8 @@ HWY_INLINE VF Gelu(VF x) {
   p = hn::MulAdd(p, t, hn::Set(d, 1.421413741F));
   p = hn::MulAdd(p, t, hn::Set(d, -0.284496736F));
   p = hn::MulAdd(p, t, hn::Set(d, 0.254829592F));
-  const VF tail = hn::Mul(hn::Mul(hn::Mul(p, t), hn::Set(d, 0.5F)), ExpNonPositive(hn::Neg(hn::Mul(z, z))));
+  const VF tail =
+      hn::Mul(hn::Mul(hn::Mul(p, t), hn::Set(d, 0.5F)), ExpNonPositive(hn::Neg(hn::Mul(z, z))));
   const VF phi = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
   return hn::Mul(x, phi);
 }
@@ -126,7 +128,8 @@ void MapRowAs(const RowMap& map, std::size_t n) {
 
 template <typename In, typename Addend>
 void MapRowTo(const RowMap& map, std::size_t n) {
-  map.out_dtype == DType::kF32 ? MapRowAs<In, Addend, float>(map, n) : MapRowAs<In, Addend, Bf16>(map, n);
+  map.out_dtype == DType::kF32 ? MapRowAs<In, Addend, float>(map, n)
+                               : MapRowAs<In, Addend, Bf16>(map, n);
 }
 
 template <typename In>
@@ -146,11 +149,12 @@ void MapRowTarget(const RowMap& map, std::size_t n) {
 }
 
 template <typename Out>
-void LayerNormRowAs(const float* in, const float* gamma, const float* beta, float epsilon, std::size_t n,
-                    Out* out) {
+void LayerNormRowAs(const float* in, const float* gamma, const float* beta, float epsilon,
+                    std::size_t n, Out* out) {
   const F32 d;
   VF sum = hn::Zero(d);
-  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR { sum = hn::Add(sum, LoadSome(in + j, count)); });
+  ForEachVector(n, [&](std::size_t j, std::size_t count)
+                       HWY_ATTR { sum = hn::Add(sum, LoadSome(in + j, count)); });
   const float mean_value = hn::GetLane(hn::SumOfLanes(d, sum)) / static_cast<float>(n);
   const VF mean = hn::Set(d, mean_value);
   VF squares = hn::Zero(d);
@@ -166,9 +170,10 @@ void LayerNormRowAs(const float* in, const float* gamma, const float* beta, floa
   });
 }
 
-void LayerNormRowTarget(const float* in, const float* gamma, const float* beta, float epsilon, std::size_t n,
-                        void* out, DType out_dtype) {
-  if (out_dtype == DType::kF32) return LayerNormRowAs(in, gamma, beta, epsilon, n, static_cast<float*>(out));
+void LayerNormRowTarget(const float* in, const float* gamma, const float* beta, float epsilon,
+                        std::size_t n, void* out, DType out_dtype) {
+  if (out_dtype == DType::kF32)
+    return LayerNormRowAs(in, gamma, beta, epsilon, n, static_cast<float*>(out));
   LayerNormRowAs(in, gamma, beta, epsilon, n, static_cast<Bf16*>(out));
 }
 
@@ -177,9 +182,8 @@ float ExpRowAs(const float* in, float scale, std::size_t n, Out* out) {
   const F32 d;
   constexpr float kLowest = std::numeric_limits<float>::lowest();
   VF top = hn::Set(d, kLowest);
-  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
-    top = hn::Max(top, LoadSome(in + j, count, kLowest));
-  });
+  ForEachVector(n, [&](std::size_t j, std::size_t count)
+                       HWY_ATTR { top = hn::Max(top, LoadSome(in + j, count, kLowest)); });
   const VF max = hn::MaxOfLanes(d, top);
   const VF factor = hn::Set(d, scale);
   VF sum = hn::Zero(d);
@@ -201,9 +205,8 @@ float QuantizeRowAs(const In* in, std::size_t n, std::int8_t* q) {
   const F32 d;
   const hn::Rebind<std::int8_t, F32> i8;
   VF top = hn::Zero(d);
-  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
-    top = hn::Max(top, hn::Abs(LoadSome(in + j, count)));
-  });
+  ForEachVector(n, [&](std::size_t j, std::size_t count)
+                       HWY_ATTR { top = hn::Max(top, hn::Abs(LoadSome(in + j, count))); });
   const float max = hn::GetLane(hn::MaxOfLanes(d, top));
   if (max == 0) {
     std::memset(q, 0, n);
@@ -241,8 +244,8 @@ HWY_EXPORT(TargetName);
 
 void MapRow(const RowMap& map, std::size_t n) { HWY_DYNAMIC_DISPATCH(MapRowTarget)(map, n); }
 
-void LayerNormRow(const float* in, const float* gamma, const float* beta, float epsilon, std::size_t n,
-                  void* out, DType out_dtype) {
+void LayerNormRow(const float* in, const float* gamma, const float* beta, float epsilon,
+                  std::size_t n, void* out, DType out_dtype) {
   HWY_DYNAMIC_DISPATCH(LayerNormRowTarget)(in, gamma, beta, epsilon, n, out, out_dtype);
 }
 

@@ -31,8 +31,8 @@ void MapRow(const RowMap& map, std::size_t n);
 
 // out[j] = (in[j] - mean) / sqrt(variance + epsilon) * gamma[j] + beta[j]; the
 // variance is the mean of squared differences (two passes). `out` is f32 or bf16.
-void LayerNormRow(const float* in, const float* gamma, const float* beta, float epsilon, std::size_t n,
-                  void* out, DType out_dtype);
+void LayerNormRow(const float* in, const float* gamma, const float* beta, float epsilon,
+                  std::size_t n, void* out, DType out_dtype);
 
 // out[j] = exp(scale * (in[j] - max in)), scale > 0; returns the sum of exp before
 // rounding to `out` (f32 or bf16). Relative error of exp below 2 ULP.

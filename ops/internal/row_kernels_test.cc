@@ -80,7 +80,8 @@ TEST(MapRow, ConvertsAllBf16AndRoundsToNearestEven) {
     narrow.out = out.data();
     narrow.out_dtype = DType::kBf16;
     MapRow(narrow, in.size());
-    for (std::size_t i = 0; i < in.size(); ++i) ASSERT_EQ(out[i].bits, Bf16::FromFloat(in[i]).bits) << i;
+    for (std::size_t i = 0; i < in.size(); ++i)
+      ASSERT_EQ(out[i].bits, Bf16::FromFloat(in[i]).bits) << i;
   }
 }
 
@@ -134,7 +135,8 @@ TEST(LayerNormRow, AgreesWithDouble) {
     for (float x : in) mean += x / static_cast<double>(n);
     for (float x : in) variance += (x - mean) * (x - mean) / static_cast<double>(n);
     for (std::size_t j = 0; j < n; ++j) {
-      ASSERT_NEAR(out[j], (in[j] - mean) / std::sqrt(variance + 1e-5) * gamma[j] + beta[j], 1e-5) << n;
+      ASSERT_NEAR(out[j], (in[j] - mean) / std::sqrt(variance + 1e-5) * gamma[j] + beta[j], 1e-5)
+          << n;
     }
   }
 }

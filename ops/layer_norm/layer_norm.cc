@@ -42,7 +42,8 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
 // A row of constants normalises to beta exactly; else the error of the mean, of the
 // sum of squares and of five more operations.
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
-  if (data == "exact") return golden::Tolerance::Exact("rows of one value: (x - mean) is 0, so y is beta");
+  if (data == "exact")
+    return golden::Tolerance::Exact("rows of one value: (x - mean) is 0, so y is beta");
   golden::Tolerance t;
   t.magnitude = (2 * std::sqrt(static_cast<double>(dims.at("d"))) + 8) * kUnitF32;
   t.rel_l2 = 2e-6;
@@ -57,19 +58,22 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
   return t;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   const auto f32 = DType::kF32;
   const auto operands = CloneAs(in, {{"x", f32}, {"gamma", f32}, {"beta", f32}});
   Tensor y(ActivationType(variant.precision), {dims.at("m"), dims.at("d")});
-  return std::make_unique<ClosureInstance>(std::move(y), [operands, variant, context](const TensorView& out) {
-    LayerNorm(operands->at("x"), operands->at("gamma"), operands->at("beta"), out, variant.backend, *context.pool);
-  });
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [operands, variant, context](const TensorView& out) {
+        LayerNorm(operands->at("x"), operands->at("gamma"), operands->at("beta"), out,
+                  variant.backend, *context.pool);
+      });
 }
 
 }  // namespace
 
-void LayerNorm(const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& y,
-               Backend backend, ThreadPool& pool) {
+void LayerNorm(const TensorView& x, const TensorView& gamma, const TensorView& beta,
+               const TensorView& y, Backend backend, ThreadPool& pool) {
   const std::int64_t d = x.dim(1);
   const auto* in = x.data<const float>();
   const auto* g = gamma.data<const float>();

@@ -12,8 +12,8 @@ inline constexpr float kLayerNormEpsilon = 1e-5F;
 
 // y[i,:] = (x[i,:] - mean) / sqrt(variance + epsilon) * gamma + beta.
 // x [m,d] f32, gamma and beta [d] f32, y [m,d] f32 or bf16 (f32 only with kEigen).
-void LayerNorm(const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& y,
-               Backend backend, ThreadPool& pool);
+void LayerNorm(const TensorView& x, const TensorView& gamma, const TensorView& beta,
+               const TensorView& y, Backend backend, ThreadPool& pool);
 
 Contract LayerNormContract();
 

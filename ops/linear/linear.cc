@@ -32,19 +32,21 @@ DType ProductType(Precision precision) {
 
 }  // namespace
 
-Linear::Linear(const TensorView& weight, const TensorView& bias, std::int64_t m, const Options& options,
-               const CpuContext& context)
+Linear::Linear(const TensorView& weight, const TensorView& bias, std::int64_t m,
+               const Options& options, const CpuContext& context)
     : options_(options), context_(context), m_(m), n_(weight.dim(0)), k_(weight.dim(1)) {
   const Precision precision = options.variant.precision;
   direct_ = precision != Precision::kInt8 && !options.gelu;
-  const std::int64_t rows = direct_ ? kMostRows : std::clamp<std::int64_t>(kSumBytes / (4 * n_), 32, kMostRows);
+  const std::int64_t rows =
+      direct_ ? kMostRows : std::clamp<std::int64_t>(kSumBytes / (4 * n_), 32, kMostRows);
   piece_ = PieceRows(m, rows, context.pool->threads());
 
   MatmulSpec spec;
   spec.k = k_;
   spec.n = n_;
   spec.in = ProductType(precision);
-  spec.out = direct_ ? options.y_dtype : (precision == Precision::kInt8 ? DType::kI32 : DType::kF32);
+  spec.out =
+      direct_ ? options.y_dtype : (precision == Precision::kInt8 ? DType::kI32 : DType::kF32);
   spec.bias = direct_ && !bias.empty();
   spec.accumulate = direct_ && options.accumulate;
   spec.rows = PieceSizes(m, piece_);
@@ -78,8 +80,8 @@ void Linear::PackWeight(const TensorView& weight) {
   const Tensor quantized(DType::kI8, {n_, k_});
   column_scales_ = Tensor(DType::kF32, {n_});
   for (std::int64_t j = 0; j < n_; ++j) {
-    column_scales_.data<float>()[j] =
-        QuantizeRow(weight.data<const float>() + j * k_, DType::kF32, k_, quantized.data<std::int8_t>() + j * k_);
+    column_scales_.data<float>()[j] = QuantizeRow(weight.data<const float>() + j * k_, DType::kF32,
+                                                  k_, quantized.data<std::int8_t>() + j * k_);
   }
   pack(quantized);
 }
@@ -114,8 +116,8 @@ void Linear::Piece(std::int64_t first, const void* x, Scratch& scratch, const Te
     auto* q = scratch.quantized.data<std::int8_t>();
     const std::size_t pitch = k_ * SizeOf(options_.x_dtype);
     for (std::int64_t i = 0; i < rows; ++i) {
-      scratch.row_scales[i] =
-          QuantizeRow(static_cast<const std::byte*>(x) + i * pitch, options_.x_dtype, k_, q + i * k_);
+      scratch.row_scales[i] = QuantizeRow(static_cast<const std::byte*>(x) + i * pitch,
+                                          options_.x_dtype, k_, q + i * k_);
     }
     in = q;
   }
@@ -141,7 +143,8 @@ void Linear::Piece(std::int64_t first, const void* x, Scratch& scratch, const Te
 }
 
 std::string Linear::description() const {
-  return fmt::format("{}, {} pieces of {} rows", matmul_->description(), (m_ + piece_ - 1) / piece_, piece_);
+  return fmt::format("{}, {} pieces of {} rows", matmul_->description(), (m_ + piece_ - 1) / piece_,
+                     piece_);
 }
 
 }  // namespace xdna::ops

@@ -26,8 +26,8 @@ class Linear {
  public:
   struct Options {
     Variant variant;
-    bool gelu = false;           // f is GELU, else identity
-    bool accumulate = false;     // y +=; y is f32 and there is no gelu
+    bool gelu = false;            // f is GELU, else identity
+    bool accumulate = false;      // y +=; y is f32 and there is no gelu
     DType x_dtype = DType::kF32;  // f32, or bf16 with bf16 and int8
     DType y_dtype = DType::kF32;  // f32 or bf16
   };

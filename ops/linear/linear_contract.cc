@@ -21,13 +21,14 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
   const std::int64_t k = dims.at("k");
   Tensor y(DType::kF64, {m, n});
   Eigen::Map<Matrix> out(y.data<double>(), m, n);
-  out.noalias() =
-      Eigen::Map<const Matrix>(x.data<double>(), m, k) * Eigen::Map<const Matrix>(w.data<double>(), n, k).transpose();
+  out.noalias() = Eigen::Map<const Matrix>(x.data<double>(), m, k) *
+                  Eigen::Map<const Matrix>(w.data<double>(), n, k).transpose();
   out.rowwise() += Eigen::Map<const Eigen::RowVectorXd>(b.data<double>(), n);
   return y;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   Linear::Options options;
   options.variant = variant;
   options.x_dtype = options.y_dtype = ActivationType(variant.precision);
@@ -35,8 +36,9 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
       std::make_shared<Linear>(in.at("weight"), in.at("bias"), dims.at("m"), options, context);
   const auto operands = CloneAs(in, {{"x", options.x_dtype}});
   Tensor y(options.y_dtype, {dims.at("m"), dims.at("n")});
-  return std::make_unique<ClosureInstance>(
-      std::move(y), [linear, operands](const TensorView& out) { linear->Run(operands->at("x"), out); });
+  return std::make_unique<ClosureInstance>(std::move(y), [linear, operands](const TensorView& out) {
+    linear->Run(operands->at("x"), out);
+  });
 }
 
 }  // namespace
@@ -54,9 +56,11 @@ Contract LinearContract() {
                 {Precision::kF32, Backend::kEigen}};
   c.flops = [](const Dims& dims) { return 2.0 * dims.at("m") * dims.at("k") * dims.at("n"); };
   c.bytes = [](const Dims& dims, Precision p) {
-    const double weight = p == Precision::kInt8 ? 1 : static_cast<double>(SizeOf(ActivationType(p)));
+    const double weight =
+        p == Precision::kInt8 ? 1 : static_cast<double>(SizeOf(ActivationType(p)));
     const double activation = static_cast<double>(SizeOf(ActivationType(p)));
-    return activation * dims.at("m") * (dims.at("k") + dims.at("n")) + weight * dims.at("k") * dims.at("n");
+    return activation * dims.at("m") * (dims.at("k") + dims.at("n")) +
+           weight * dims.at("k") * dims.at("n");
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
     return ProductTolerance(variant.precision, dims.at("k"), data);

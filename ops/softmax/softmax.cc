@@ -61,12 +61,14 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
   return t;
 }
 
-std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant, const CpuContext& context) {
+std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
+                               const CpuContext& context) {
   const auto operands = CloneAs(in, {{"x", DType::kF32}});
   Tensor y(ActivationType(variant.precision), {dims.at("m"), dims.at("n")});
-  return std::make_unique<ClosureInstance>(std::move(y), [operands, variant, context](const TensorView& out) {
-    Softmax(operands->at("x"), out, variant.backend, *context.pool);
-  });
+  return std::make_unique<ClosureInstance>(
+      std::move(y), [operands, variant, context](const TensorView& out) {
+        Softmax(operands->at("x"), out, variant.backend, *context.pool);
+      });
 }
 
 }  // namespace

@@ -58,16 +58,21 @@ void WriteAttributes(Hdf5File& file, const Options& options, const encoder::Chos
 int Main(int argc, char** argv) {
   Options options;
   CLI::App app(kHelp, "encode");
-  app.add_option("--audio", options.audio, "sound file; may be given again: they are joined")->required();
+  app.add_option("--audio", options.audio, "sound file; may be given again: they are joined")
+      ->required();
   app.add_option("--out", options.out, "HDF5 file to write")->required();
-  app.add_option("--model", options.model, "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
+  app.add_option("--model", options.model,
+                 "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
   app.add_option("--geometry", options.geometry, "the model's own (default) or seed-3001");
   app.add_option("--precision", options.precision, "f32, bf16 or int8")->capture_default_str();
   app.add_option("--backend", options.backend, "fast, or eigen (plain f32)")->capture_default_str();
-  app.add_option("--threads", options.threads, "threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", options.threads, "threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   app.footer(kExamples);
   if (!bench::ParseOptions(app, argc, argv)) return kExitOk;
-  const ops::Variant variant = {ops::PrecisionFromName(options.precision), ops::BackendFromName(options.backend)};
+  const ops::Variant variant = {ops::PrecisionFromName(options.precision),
+                                ops::BackendFromName(options.backend)};
 
   const encoder::Audio audio = encoder::ChooseAudio(options.audio);
   const encoder::ChosenModel chosen = encoder::ChooseModel(options.model, options.geometry);
@@ -83,17 +88,21 @@ int Main(int argc, char** argv) {
   encoder::CpuEncoder cpu(chosen.model, shape, {variant, false}, {&pool, nullptr});
   const Tensor output(DType::kF32, {windows, shape.positions, shape.d});
   for (std::int64_t w = 0; w < windows; ++w) {
-    cpu.Run(TensorView(mel.data<float>() + w * shape.n_mels * shape.frames, {shape.n_mels, shape.frames}),
-            TensorView(output.data<float>() + w * shape.positions * shape.d, {shape.positions, shape.d}));
-    if (isatty(STDERR_FILENO) != 0 && windows > 1) fmt::print(stderr, "\r\033[Kwindow {} of {}", w + 1, windows);
+    cpu.Run(TensorView(mel.data<float>() + w * shape.n_mels * shape.frames,
+                       {shape.n_mels, shape.frames}),
+            TensorView(output.data<float>() + w * shape.positions * shape.d,
+                       {shape.positions, shape.d}));
+    if (isatty(STDERR_FILENO) != 0 && windows > 1)
+      fmt::print(stderr, "\r\033[Kwindow {} of {}", w + 1, windows);
   }
   if (isatty(STDERR_FILENO) != 0 && windows > 1) fmt::print(stderr, "\n");
   file.Write("/mel", mel);
   file.Write("/encoder/output", output);
   WriteAttributes(file, options, chosen, shape, audio);
   file.Close();
-  fmt::print("{}{}: {} {} in {}, {:.2f} s of speech in {} window{}\n", chosen.synthetic ? "SYNTHETIC WEIGHTS | " : "",
-             options.out, shape.name, ShapeString(output.shape()), options.precision, audio.seconds, windows,
+  fmt::print("{}{}: {} {} in {}, {:.2f} s of speech in {} window{}\n",
+             chosen.synthetic ? "SYNTHETIC WEIGHTS | " : "", options.out, shape.name,
+             ShapeString(output.shape()), options.precision, audio.seconds, windows,
              windows == 1 ? "" : "s");
   return kExitOk;
 }
