@@ -1,10 +1,12 @@
 // A pool of threads for loops whose body takes tens of microseconds or more.
 //
-// Work is handed out one index at a time from a shared counter, so a thread that
-// the kernel takes away (a busy neighbour) costs the work it held, not its equal
-// share: OpenMP's static split and spin barrier cost 2-3x there. Idle threads spin
-// for a short while, because the next loop of a layer follows within microseconds,
-// and then sleep, so that a waiting pool costs nobody anything.
+// Work is handed out one index at a time from a shared counter, so that a thread which
+// the kernel takes away (a busy neighbour) holds up one piece and not an equal share.
+// Measured on 2 cores with a foreign busy process beside it (bf16 product of
+// 1500x512x2048 in pieces, 2026-11-23): 1.9x the quiet time, at worst 2.0x; oneDNN's
+// own OpenMP loop 2.2x, at worst 4.3x; equally fast when quiet. Idle threads spin for
+// a short while, because the next loop of a layer follows within microseconds, and
+// then sleep, so that a waiting pool costs nobody anything.
 #ifndef BASE_THREAD_POOL_H_
 #define BASE_THREAD_POOL_H_
 

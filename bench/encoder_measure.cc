@@ -1,0 +1,223 @@
+#include "bench/encoder_measure.h"
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "bench/machine_peak.h"
+#include "encoder/audio/log_mel.h"
+#include "ops/internal/profile.h"
+
+namespace xdna::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double Quantile(std::vector<double> values, double q) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - std::floor(at)) * (values[above] - values[below]);
+}
+
+// On a terminal, a line that is rewritten; elsewhere nothing.
+void ShowProgress(const std::string& what, double share) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r\033[K{}", share < 1 ? fmt::format("{} {:.0f} %", what, 100 * share) : "");
+  std::fflush(stderr);
+}
+
+// `count` of [0, of), evenly spaced, the first among them.
+std::vector<std::int64_t> Spaced(std::int64_t of, std::int64_t count) {
+  std::vector<std::int64_t> chosen;
+  count = std::min(count, of);
+  for (std::int64_t i = 0; i < count; ++i) chosen.push_back(i * of / count);
+  return chosen;
+}
+
+void Poison(const Tensor& out) {
+  std::fill_n(out.data<float>(), out.size(), std::numeric_limits<float>::quiet_NaN());
+}
+
+// One precision: the encoder, its buffer, and the samples it gives.
+class Run {
+ public:
+  Run(const EncoderJob& job, ThreadPool& pool, EncoderResult& result)
+      : job_(job),
+        result_(result),
+        encoder_(job.chosen.model, job.shape, {result.variant, false}, {&pool, &profile_}),
+        out_(DType::kF32, {job.shape.positions, job.shape.d}) {}
+
+  // Takes over the worse of the verdict so far and that of every checked window.
+  void Verify() {
+    for (std::size_t i = 0; i < job_.checked.size(); ++i) {
+      Poison(out_);
+      encoder_.Run(job_.Window(job_.checked[i]), out_);
+      const golden::Verdict verdict =
+          golden::Compare(out_, job_.references[i].output, result_.tolerance);
+      const bool first = std::isnan(result_.verdict.used);
+      if (first || !verdict.passed() ||
+          (result_.verdict.passed() && verdict.used > result_.verdict.used)) {
+        result_.verdict = verdict;
+      }
+      if (!verdict.passed()) return;
+    }
+  }
+
+  double TimeFirst() {
+    const auto begin = Clock::now();
+    encoder_.Run(job_.Window(0), out_);
+    return SecondsSince(begin);
+  }
+
+  // All windows, `batch` times over: seconds in all.
+  double Sample() {
+    profile_.Clear();
+    const auto begin = Clock::now();
+    for (std::int64_t b = 0; b < job_.batch; ++b) {
+      for (std::int64_t w = 0; w < job_.windows(); ++w) encoder_.Run(job_.Window(w), out_);
+    }
+    const double seconds = SecondsSince(begin);
+    const double runs = Runs();
+    result_.samples_s.push_back(seconds / runs);
+    std::map<std::string, double> sums;
+    for (const ops::Span& span : profile_.spans())
+      sums[std::string(span.stage)] += span.seconds / runs;
+    for (const auto& [stage, sum] : sums) stage_samples_[stage].push_back(sum);
+    if (order_.empty()) {
+      for (const ops::Span& span : profile_.spans()) {
+        const std::string stage(span.stage);
+        if (std::find(order_.begin(), order_.end(), stage) == order_.end()) order_.push_back(stage);
+      }
+    }
+    return seconds;
+  }
+
+  void Finish(int threads) {
+    const MachinePeak& peak = MeasurePeak(threads);
+    for (const std::string& stage : order_) {
+      StageTime time{stage, Quantile(stage_samples_.at(stage), 0.5)};
+      for (const encoder::CpuEncoder::Work& work : encoder_.work()) {
+        if (work.stage != stage) continue;
+        time.flops += work.flops;
+        time.floor_s += work.flops / peak.Of(work.precision).flops;
+      }
+      result_.flops += time.flops;
+      result_.floor_s += time.floor_s;
+      result_.stages.push_back(time);
+    }
+  }
+
+  double Runs() const { return static_cast<double>(job_.windows() * job_.batch); }
+
+ private:
+  const EncoderJob& job_;
+  EncoderResult& result_;
+  ops::Profile profile_;
+  encoder::CpuEncoder encoder_;
+  Tensor out_;
+  std::map<std::string, std::vector<double>> stage_samples_;
+  std::vector<std::string> order_;
+};
+
+void TimeEncoder(benchmark::State& state, const EncoderJob& job, ThreadPool& pool,
+                 EncoderResult& result) {
+  result.samples_s.clear();
+  result.stages.clear();
+  result.flops = result.floor_s = 0;
+  try {
+    Run run(job, pool, result);
+    result.first_s = run.TimeFirst();
+    run.Verify();
+    if (!result.verdict.passed())
+      return state.SkipWithError(golden::Describe(result.verdict).c_str());
+    run.Sample();
+    result.samples_s.clear();
+    for (auto _ : state) state.SetIterationTime(run.Sample());
+    run.Verify();
+    if (!result.verdict.passed()) {
+      result.samples_s.clear();
+      return state.SkipWithError(golden::Describe(result.verdict).c_str());
+    }
+    run.Finish(pool.threads());
+    state.counters["RTF"] =
+        job.audio.seconds / (result.median_s() * static_cast<double>(job.windows()));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    result.verdict = golden::Verdict::Unsupported(error.message());
+    state.SkipWithError(error.what());
+  }
+}
+
+}  // namespace
+
+TensorView EncoderJob::Window(std::int64_t i) const {
+  return {mel.data<float>() + i * shape.n_mels * shape.frames, {shape.n_mels, shape.frames}};
+}
+
+EncoderJob PrepareJob(encoder::ChosenModel chosen, const std::string& geometry,
+                      encoder::Audio audio, std::int64_t batch, std::int64_t most_checked,
+                      ThreadPool& pool) {
+  encoder::EncoderShape shape = encoder::ChooseShape(geometry, chosen.model);
+  EncoderJob job{std::move(chosen), std::move(shape), std::move(audio), {}, 0, batch, {}, {}};
+  const encoder::LogMel log_mel(static_cast<int>(job.shape.n_mels));
+  std::vector<double> mel_s;
+  for (int i = 0; i < 5; ++i) {
+    const auto begin = Clock::now();
+    job.mel = log_mel.Windows(job.audio, static_cast<int>(job.shape.frames), &pool);
+    mel_s.push_back(SecondsSince(begin));
+  }
+  job.mel_s = Quantile(mel_s, 0.5);
+  job.checked = Spaced(job.windows(), most_checked);
+  for (std::int64_t window : job.checked) {
+    const std::string what =
+        fmt::format("float64 reference of window {} of {}", window + 1, job.windows());
+    job.references.push_back(
+        encoder::FindReference(job.chosen.model, job.shape, job.audio, window, job.Window(window),
+                               [&](double share) { ShowProgress(what, share); }));
+  }
+  return job;
+}
+
+double EncoderResult::median_s() const { return Quantile(samples_s, 0.5); }
+double EncoderResult::min_s() const { return Quantile(samples_s, 0); }
+double EncoderResult::spread() const {
+  return (Quantile(samples_s, 0.75) - Quantile(samples_s, 0.25)) / 2 / median_s();
+}
+
+void RegisterEncoder(const EncoderJob& job, ops::Variant variant, ThreadPool& pool,
+                     EncoderResult& result) {
+  result.variant = variant;
+  result.tolerance = encoder::OutputTolerance(variant.precision);
+  const std::string name =
+      fmt::format("encoder/{}/cpu/{}{}", job.shape.name, ops::PrecisionName(variant.precision),
+                  variant.backend == ops::Backend::kFast
+                      ? ""
+                      : fmt::format("/{}", ops::BackendName(variant.backend)));
+  benchmark::RegisterBenchmark(
+      name.c_str(),
+      [&job, &pool, &result](benchmark::State& state) { TimeEncoder(state, job, pool, result); })
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond)
+      ->MinTime(1.5);
+}
+
+}  // namespace xdna::bench

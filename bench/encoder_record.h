@@ -1,0 +1,19 @@
+// The encoder's results as run records.
+#ifndef BENCH_ENCODER_RECORD_H_
+#define BENCH_ENCODER_RECORD_H_
+
+#include "bench/encoder_measure.h"
+#include "bench/environment.h"
+#include "bench/machine_peak.h"
+#include "bench/run_record.h"
+
+namespace xdna::bench {
+
+// One record of one precision: seconds a window in `times_s` ("total" and each
+// stage) and samples, RTF of scope "encoder".
+RunRecord EncoderRecord(const EncoderJob& job, const EncoderResult& result, const MachinePeak& peak,
+                        const Environment& environment);
+
+}  // namespace xdna::bench
+
+#endif  // BENCH_ENCODER_RECORD_H_

@@ -1,0 +1,136 @@
+#include "bench/op_shape.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace xdna::bench {
+namespace {
+
+// The float64 reference runs on one thread at a few GFLOP/s.
+constexpr double kMostFlops = 5e11;
+
+void AddName(const std::string& name, std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+void AddSymbols(std::string_view shape, std::vector<std::string>& names) {
+  while (!shape.empty()) {
+    const std::size_t comma = std::min(shape.find(','), shape.size());
+    if (std::isalpha(static_cast<unsigned char>(shape[0])) != 0) {
+      AddName(std::string(shape.substr(0, comma)), names);
+    }
+    shape.remove_prefix(std::min(comma + 1, shape.size()));
+  }
+}
+
+bool IsConvolution(const ops::Dims& dims) {
+  return dims.count("stride") != 0 && dims.count("t") != 0;
+}
+
+bool Follows(const std::string& name, const ops::Dims& dims) {
+  return name == "u" && IsConvolution(dims);
+}
+
+// Relations between sizes that shapes alone do not tell.
+void Complete(const SweepPoint& point, ops::Dims& dims) {
+  if (IsConvolution(dims)) {
+    const std::int64_t u = (dims["t"] - 1) / dims["stride"] + 1;
+    if (point.count("u") != 0 && dims["u"] != u) {
+      Throw(ErrorCode::kInvalidArgument, "u={} contradicts t={} and stride={}, which make u={}",
+            dims["u"], dims["t"], dims["stride"], u);
+    }
+    dims["u"] = u;
+  }
+  if (dims.count("heads") != 0 && dims["d"] % dims["heads"] != 0) {
+    Throw(ErrorCode::kInvalidArgument, "heads={} does not divide d={}", dims["heads"], dims["d"]);
+  }
+}
+
+// Bytes of an operand in float64, without overflow.
+double BytesOf(const ops::Operand& operand, const ops::Dims& dims) {
+  double bytes = sizeof(double);
+  for (const std::int64_t size : ops::ShapeOf(operand, dims)) bytes *= static_cast<double>(size);
+  return bytes;
+}
+
+void CheckSize(const ops::Contract& op, const ops::Dims& dims) {
+  const double flops = op.flops(dims);
+  if (flops > kMostFlops) {
+    Throw(ErrorCode::kInvalidArgument,
+          "{} is {:.3g} GFLOP, more than the {:.0f} that can be checked in float64",
+          ShapeName(op, dims), flops * 1e-9, kMostFlops * 1e-9);
+  }
+  double bytes = 3 * BytesOf(op.output, dims);
+  for (const ops::Operand& input : op.inputs) bytes += 2 * BytesOf(input, dims);
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  if (bytes > memory / 2) {
+    Throw(ErrorCode::kInvalidArgument,
+          "{} needs {:.1f} GiB to run and check, this machine has {:.1f}", ShapeName(op, dims),
+          bytes * 0x1p-30, memory * 0x1p-30);
+  }
+}
+
+template <typename Enum>
+SweepAxis VariantAxis(const char* name, const ops::Contract& op, Enum ops::Variant::*member,
+                      const char* (*name_of)(Enum)) {
+  SweepAxis axis;
+  axis.name = name;
+  for (const ops::Variant& variant : op.variants) AddName(name_of(variant.*member), axis.words);
+  return axis;
+}
+
+}  // namespace
+
+std::vector<std::string> DimNames(const ops::Contract& op) {
+  std::vector<std::string> names;
+  for (const ops::Operand& input : op.inputs) AddSymbols(input.shape, names);
+  AddSymbols(op.output.shape, names);
+  for (const auto& [name, size] : op.defaults) AddName(name, names);
+  return names;
+}
+
+std::vector<SweepAxis> AxesOf(const ops::Contract& op) {
+  std::vector<SweepAxis> axes;
+  for (const std::string& name : DimNames(op)) {
+    SweepAxis axis;
+    axis.name = name;
+    if (name == "gelu") {  // off or on
+      axis.least = 0;
+      axis.most = 1;
+    }
+    axes.push_back(axis);
+  }
+  axes.push_back(VariantAxis("precision", op, &ops::Variant::precision, ops::PrecisionName));
+  axes.push_back(VariantAxis("backend", op, &ops::Variant::backend, ops::BackendName));
+  return axes;
+}
+
+ops::Dims DimsOf(const ops::Contract& op, const SweepPoint& point) {
+  ops::Dims dims = op.defaults;
+  for (auto& [name, size] : dims) {
+    if (const auto it = point.find(name); it != point.end()) size = std::stoll(it->second);
+  }
+  Complete(point, dims);
+  CheckSize(op, dims);
+  return dims;
+}
+
+std::string ShapeName(const ops::Contract& op, const ops::Dims& dims) {
+  std::vector<std::string> parts;
+  for (const std::string& name : DimNames(op)) {
+    if (!Follows(name, dims)) parts.push_back(fmt::format("{}={}", name, dims.at(name)));
+  }
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
+}  // namespace xdna::bench

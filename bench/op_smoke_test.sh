@@ -1,0 +1,15 @@
+#!/bin/bash
+# Runs a benchmark on a small sweep, so that it can't rot: BINARY SWEEP.
+set -euo pipefail
+readonly binary=$1 sweep=$2
+readonly records=$TEST_TMPDIR/records.jsonl
+readonly output=$TEST_TMPDIR/output.txt
+
+status=0
+"$binary" "--sweep=$sweep" --threads=2 --benchmark_min_time=0.001 "--json=$records" \
+  | tee "$output" || status=$?
+((status == 0)) || { echo "exit status $status" && exit 1; }
+rows=$(grep -cE ' (passed [0-9]+ %|unsupported) ' "$output")
+lines=$(wc -l <"$records")
+((rows > 0 && rows == lines)) || { echo "$rows rows, $lines records" && exit 1; }
+grep -q '^measured 20' "$output"
