@@ -18,8 +18,8 @@ enum class Rounding : std::uint8_t {
   kSymCeil = 3,    // away from zero
   kNegInf = 8,     // nearest, ties towards -infinity
   kPosInf = 9,     // nearest, ties towards +infinity
-  kSymInf = 10,    // nearest, ties away from zero
-  kSymZero = 11,   // nearest, ties towards zero
+  kSymZero = 10,   // nearest, ties towards zero
+  kSymInf = 11,    // nearest, ties away from zero
   kConvEven = 12,  // nearest, ties to even (IEEE-754's default)
   kConvOdd = 13,   // nearest, ties to odd
 };
