@@ -113,6 +113,7 @@ int Main(int argc, char** argv) {
   std::erase_if(
       results, [](const EncoderResult& r) { return r.verdict.status == golden::Status::kSkipped; });
 
+  ApplyPeak(results, options.threads);
   fmt::print("{}", EncoderReport(job, results, peak, environment, isatty(STDOUT_FILENO) != 0));
   if (!options.json.empty()) {
     for (const EncoderResult& result : results) {

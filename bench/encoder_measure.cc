@@ -111,18 +111,10 @@ class Run {
     return seconds;
   }
 
-  void Finish(int threads) {
-    const MachinePeak& peak = MeasurePeak(threads);
+  void Finish() {
+    result_.work = encoder_.work();
     for (const std::string& stage : order_) {
-      StageTime time{stage, Quantile(stage_samples_.at(stage), 0.5)};
-      for (const encoder::CpuEncoder::Work& work : encoder_.work()) {
-        if (work.stage != stage) continue;
-        time.flops += work.flops;
-        time.floor_s += work.flops / peak.Of(work.precision).flops;
-      }
-      result_.flops += time.flops;
-      result_.floor_s += time.floor_s;
-      result_.stages.push_back(time);
+      result_.stages.push_back({stage, Quantile(stage_samples_.at(stage), 0.5)});
     }
   }
 
@@ -142,7 +134,6 @@ void TimeEncoder(benchmark::State& state, const EncoderJob& job, ThreadPool& poo
                  EncoderResult& result) {
   result.samples_s.clear();
   result.stages.clear();
-  result.flops = result.floor_s = 0;
   try {
     Run run(job, pool, result);
     result.first_s = run.TimeFirst();
@@ -157,7 +148,7 @@ void TimeEncoder(benchmark::State& state, const EncoderJob& job, ThreadPool& poo
       result.samples_s.clear();
       return state.SkipWithError(golden::Describe(result.verdict).c_str());
     }
-    run.Finish(pool.threads());
+    run.Finish();
     state.counters["RTF"] =
         job.audio.seconds / (result.median_s() * static_cast<double>(job.windows()));
   } catch (const Error& error) {
@@ -201,6 +192,30 @@ double EncoderResult::median_s() const { return Quantile(samples_s, 0.5); }
 double EncoderResult::min_s() const { return Quantile(samples_s, 0); }
 double EncoderResult::spread() const {
   return (Quantile(samples_s, 0.75) - Quantile(samples_s, 0.25)) / 2 / median_s();
+}
+
+void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
+  constexpr int kTries = 5;
+  const MachinePeak& peak = MeasurePeak(threads);
+  for (int i = 0; i < kTries; ++i) {
+    bool possible = true;
+    for (EncoderResult& result : results) {
+      result.flops = result.floor_s = 0;
+      for (StageTime& stage : result.stages) {
+        stage.flops = stage.floor_s = 0;
+        for (const encoder::CpuEncoder::Work& work : result.work) {
+          if (work.stage != stage.stage) continue;
+          stage.flops += work.flops;
+          stage.floor_s += work.flops / peak.Of(work.precision).flops;
+        }
+        result.flops += stage.flops;
+        result.floor_s += stage.floor_s;
+      }
+      possible = possible && (result.samples_s.empty() || result.min_s() >= result.floor_s);
+    }
+    if (possible) return;
+    RaisePeak(threads);
+  }
 }
 
 void RegisterEncoder(const EncoderJob& job, ops::Variant variant, ThreadPool& pool,

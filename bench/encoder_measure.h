@@ -45,7 +45,7 @@ struct StageTime {
   std::string stage;
   double seconds = 0;  // a window: the median over samples
   double flops = 0;    // a window
-  double floor_s = 0;  // that work at the machine's peak in the stage's precisions
+  double floor_s = 0;  // that work at the machine's peak in the stage's precisions: ApplyPeak
 };
 
 struct EncoderResult {
@@ -69,6 +69,10 @@ struct EncoderResult {
 // the samples are thrown away unless it still is afterwards.
 void RegisterEncoder(const EncoderJob& job, ops::Variant variant, ThreadPool& pool,
                      EncoderResult& result);
+
+// Works out every floor_s. Where a window took less than its floor, the peak was
+// measured beside other work: it is measured again, a few times at most.
+void ApplyPeak(std::vector<EncoderResult>& results, int threads);
 
 }  // namespace xdna::bench
 

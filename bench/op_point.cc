@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "bench/magnitude.h"
 
 namespace xdna::bench {
 namespace {
@@ -79,7 +78,7 @@ std::shared_ptr<const Expected> OpRunner::ExpectedOf(const OpPoint& point) {
   auto expected = std::make_shared<Expected>();
   expected->in = ops::RandomInputs(op_, point.dims, seed_);
   expected->want = op_.reference(point.dims, expected->in);
-  expected->scale = Magnitudes(op_, point.dims, expected->in);
+  expected->scale = op_.scale(point.dims, expected->in);
   references_.emplace_back(point.shape, expected);
   std::size_t bytes = 0;
   for (const auto& [shape, kept] : references_) bytes += BytesOf(*kept);

@@ -33,26 +33,21 @@ void AddSymbols(std::string_view shape, std::vector<std::string>& names) {
   }
 }
 
-bool IsConvolution(const ops::Dims& dims) {
-  return dims.count("stride") != 0 && dims.count("t") != 0;
+bool Has(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool Follows(const std::string& name, const ops::Dims& dims) {
-  return name == "u" && IsConvolution(dims);
-}
-
-// Relations between sizes that shapes alone do not tell.
-void Complete(const SweepPoint& point, ops::Dims& dims) {
-  if (IsConvolution(dims)) {
-    const std::int64_t u = (dims["t"] - 1) / dims["stride"] + 1;
-    if (point.count("u") != 0 && dims["u"] != u) {
-      Throw(ErrorCode::kInvalidArgument, "u={} contradicts t={} and stride={}, which make u={}",
-            dims["u"], dims["t"], dims["stride"], u);
-    }
-    dims["u"] = u;
-  }
-  if (dims.count("heads") != 0 && dims["d"] % dims["heads"] != 0) {
-    Throw(ErrorCode::kInvalidArgument, "heads={} does not divide d={}", dims["heads"], dims["d"]);
+// Works out the sizes that follow from others; what the user said of them must agree.
+void Complete(const ops::Contract& op, const SweepPoint& point, ops::Dims& dims) {
+  if (op.complete == nullptr) return;
+  const ops::Dims said = dims;
+  op.complete(dims);
+  for (const std::string_view name : op.derived) {
+    const std::int64_t right = dims.find(name)->second;
+    const std::int64_t given = said.find(name)->second;
+    if (point.count(name) == 0 || given == right) continue;
+    Throw(ErrorCode::kInvalidArgument, "{}={} contradicts the other sizes, which make it {}", name,
+          given, right);
   }
 }
 
@@ -104,7 +99,7 @@ std::vector<SweepAxis> AxesOf(const ops::Contract& op) {
   for (const std::string& name : DimNames(op)) {
     SweepAxis axis;
     axis.name = name;
-    if (name == "gelu") {  // off or on
+    if (Has(op.switches, name)) {
       axis.least = 0;
       axis.most = 1;
     }
@@ -120,7 +115,7 @@ ops::Dims DimsOf(const ops::Contract& op, const SweepPoint& point) {
   for (auto& [name, size] : dims) {
     if (const auto it = point.find(name); it != point.end()) size = std::stoll(it->second);
   }
-  Complete(point, dims);
+  Complete(op, point, dims);
   CheckSize(op, dims);
   return dims;
 }
@@ -128,7 +123,7 @@ ops::Dims DimsOf(const ops::Contract& op, const SweepPoint& point) {
 std::string ShapeName(const ops::Contract& op, const ops::Dims& dims) {
   std::vector<std::string> parts;
   for (const std::string& name : DimNames(op)) {
-    if (!Follows(name, dims)) parts.push_back(fmt::format("{}={}", name, dims.at(name)));
+    if (!Has(op.derived, name)) parts.push_back(fmt::format("{}={}", name, dims.at(name)));
   }
   return fmt::format("{}", fmt::join(parts, ","));
 }

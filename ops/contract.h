@@ -69,8 +69,14 @@ struct Contract {
   std::vector<Operand> inputs;  // f32 in goldens
   Operand output;               // one; f32 in goldens
   Dims defaults;                // Whisper base's shape, for benchmarks
+  // Names in `defaults` that are switches, 0 or 1, and that follow from the others.
+  std::vector<std::string_view> switches;
+  std::vector<std::string_view> derived;
   std::vector<Variant> variants;
 
+  // Sets the derived dims; throws kInvalidArgument where dims contradict each other.
+  // Null where there are none to set and no rule but the shapes.
+  void (*complete)(Dims&) = nullptr;
   double (*flops)(const Dims&);             // 2 per multiply-add
   double (*bytes)(const Dims&, Precision);  // least traffic: each operand once
   // Limits for one golden case; `data` as in golden/store.h.
@@ -78,6 +84,9 @@ struct Contract {
   // Float64 from f32 inputs: the second opinion beside the goldens, and the
   // reference for shapes that have none.
   Tensor (*reference)(const Dims&, const TensorMap& in);
+  // Magnitudes of the terms behind each result, f64 of the output's shape: what the
+  // element-wise tolerance is relative to. As `scale` in golden/reference.py.
+  Tensor (*scale)(const Dims&, const TensorMap& in);
   // Operands are f32 with the shapes of `inputs`; throws kUnsupported, with the
   // reason, where this machine can't run the variant.
   std::unique_ptr<Instance> (*make)(const Dims&, const TensorMap& in, Variant, const CpuContext&);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
@@ -19,6 +20,10 @@ Tensor Reference(const Dims&, const TensorMap& in) {
   Eigen::Map<Eigen::ArrayXd>(y.data<double>(), y.size()) +=
       Eigen::Map<const Eigen::ArrayXd>(b.data<double>(), b.size());
   return y;
+}
+
+Tensor Scale(const Dims&, const TensorMap& in) {
+  return f64::TensorOf(f64::MatrixOf(in.at("a")).cwiseAbs() + f64::MatrixOf(in.at("b")).cwiseAbs());
 }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
@@ -93,6 +98,7 @@ Contract AddContract() {
   };
   c.tolerance = ToleranceFor;
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

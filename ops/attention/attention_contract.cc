@@ -1,47 +1,46 @@
-#include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "base/error.h"
 #include "ops/attention/attention.h"
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 
 namespace xdna::ops {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+// q (scaled), k and v, f64 [m,d].
+struct Projections {
+  f64::Matrix q, k, v;
+};
 
-Matrix Project(const Matrix& x, const TensorMap& in, const char* weight, const char* bias) {
-  const Tensor w = AsF64(in, weight);
-  Matrix y = x * Eigen::Map<const Matrix>(w.data<double>(), w.dim(0), w.dim(1)).transpose();
-  if (bias == nullptr) return y;
-  const Tensor b = AsF64(in, bias);
-  y.rowwise() += Eigen::Map<const Eigen::RowVectorXd>(b.data<double>(), b.size());
-  return y;
+Projections Project(const Dims& dims, const TensorMap& in) {
+  const f64::Matrix x = f64::MatrixOf(in.at("x"));
+  const auto width = static_cast<double>(dims.at("d") / dims.at("heads"));
+  return {f64::Linear(x, in.at("wq"), in.at("bq")) / std::sqrt(width),
+          x * f64::MatrixOf(in.at("wk")).transpose(), f64::Linear(x, in.at("wv"), in.at("bv"))};
 }
 
 Tensor Reference(const Dims& dims, const TensorMap& in) {
-  const std::int64_t m = dims.at("m");
-  const std::int64_t d = dims.at("d");
-  const std::int64_t head = d / dims.at("heads");
-  const Tensor input = AsF64(in, "x");
-  const Matrix x = Eigen::Map<const Matrix>(input.data<double>(), m, d);
-  const Matrix q = Project(x, in, "wq", "bq") / std::sqrt(static_cast<double>(head));
-  const Matrix k = Project(x, in, "wk", nullptr);
-  const Matrix v = Project(x, in, "wv", "bv");
-  Matrix heads(m, d);
-  for (std::int64_t h = 0; h < d; h += head) {
-    Matrix s = q.middleCols(h, head) * k.middleCols(h, head).transpose();
-    s = (s.colwise() - s.rowwise().maxCoeff()).array().exp();
-    const Eigen::VectorXd sum = s.rowwise().sum();
-    heads.middleCols(h, head).noalias() =
-        sum.cwiseInverse().asDiagonal() * (s * v.middleCols(h, head));
-  }
-  Tensor y(DType::kF64, {m, d});
-  Eigen::Map<Matrix>(y.data<double>(), m, d) = Project(heads, in, "wo", "bo");
-  return y;
+  const Projections p = Project(dims, in);
+  const f64::Matrix heads = f64::MixHeads(p.q, p.k, p.v, dims.at("heads"));
+  return f64::TensorOf(f64::Linear(heads, in.at("wo"), in.at("bo")));
+}
+
+// The last two products' terms, taking the probabilities for exact.
+Tensor Scale(const Dims& dims, const TensorMap& in) {
+  const Projections p = Project(dims, in);
+  const f64::Matrix heads = f64::MixHeads(p.q, p.k, p.v.cwiseAbs(), dims.at("heads"));
+  return f64::LinearTerms(heads, in.at("wo"), in.at("bo"));
+}
+
+void Complete(Dims& dims) {
+  if (dims.at("d") % dims.at("heads") == 0) return;
+  Throw(ErrorCode::kInvalidArgument, "heads={} does not divide d={}", dims.at("heads"),
+        dims.at("d"));
 }
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
@@ -97,7 +96,9 @@ Contract AttentionContract() {
     return 2 * activation * dims.at("m") * dims.at("d") + 4 * weight * dims.at("d") * dims.at("d");
   };
   c.tolerance = ToleranceFor;
+  c.complete = Complete;
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

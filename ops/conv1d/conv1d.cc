@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ops/gelu/gelu.h"
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
@@ -48,6 +49,19 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
   }
   if (dims.at("gelu") != 0) out = out.unaryExpr([](double v) { return Gelu(v); });
   return y;
+}
+
+// All terms with the magnitudes that they have; GELU's slope is in the tolerance.
+Tensor Scale(const Dims& dims, const TensorMap& in) {
+  TensorMap magnitudes;
+  for (const auto& [name, tensor] : in) magnitudes.emplace(name, f64::Absolute(tensor));
+  Dims linear = dims;
+  linear["gelu"] = 0;
+  return Reference(linear, magnitudes);
+}
+
+void Complete(Dims& dims) {
+  dims["u"] = Conv1d::OutputRows(dims.at("t"), static_cast<int>(dims.at("stride")));
 }
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
@@ -148,6 +162,10 @@ Contract Conv1dContract() {
     return t;
   };
   c.reference = Reference;
+  c.scale = Scale;
+  c.switches = {"gelu"};
+  c.derived = {"u"};
+  c.complete = Complete;
   c.make = Make;
   return c;
 }

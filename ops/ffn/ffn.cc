@@ -6,25 +6,25 @@
 #include <utility>
 
 #include "ops/gelu/gelu.h"
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/profile.h"
 
 namespace xdna::ops {
 namespace {
 
-Tensor Reference(const Dims& dims, const TensorMap& in) {
-  const auto linear = [](Tensor x, const Tensor& w, const Tensor& b) {
-    const Dims shape = {{"m", x.dim(0)}, {"k", w.dim(1)}, {"n", w.dim(0)}};
-    TensorMap operands;
-    operands.emplace("x", std::move(x));
-    operands.emplace("weight", w.Clone());
-    operands.emplace("bias", b.Clone());
-    return LinearContract().reference(shape, operands);
-  };
-  Tensor hidden = linear(in.at("x").Clone(), in.at("w1"), in.at("b1"));
-  auto* h = hidden.data<double>();
-  for (std::int64_t i = 0; i < dims.at("m") * dims.at("f"); ++i) h[i] = Gelu(h[i]);
-  return linear(std::move(hidden), in.at("w2"), in.at("b2"));
+f64::Matrix Hidden(const TensorMap& in) {
+  const f64::Matrix x = f64::Linear(f64::MatrixOf(in.at("x")), in.at("w1"), in.at("b1"));
+  return x.unaryExpr([](double v) { return Gelu(v); });
+}
+
+Tensor Reference(const Dims&, const TensorMap& in) {
+  return f64::TensorOf(f64::Linear(Hidden(in), in.at("w2"), in.at("b2")));
+}
+
+// The second product's terms, taking its input for exact.
+Tensor Scale(const Dims&, const TensorMap& in) {
+  return f64::LinearTerms(Hidden(in), in.at("w2"), in.at("b2"));
 }
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
@@ -96,6 +96,7 @@ Contract FfnContract() {
     return t;
   };
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

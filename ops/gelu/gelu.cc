@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
@@ -18,6 +19,8 @@ Tensor Reference(const Dims&, const TensorMap& in) {
   for (std::int64_t i = 0; i < y.size(); ++i) y.data<double>()[i] = Gelu(y.data<double>()[i]);
   return y;
 }
+
+Tensor Scale(const Dims&, const TensorMap& in) { return f64::Absolute(in.at("x")); }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
   if (data == "exact")
@@ -92,6 +95,7 @@ Contract GeluContract() {
   };
   c.tolerance = ToleranceFor;
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
@@ -37,6 +38,21 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
         Normalize(x.data<double>() + i * d, gamma.data<double>(), beta.data<double>(), d);
   }
   return y;
+}
+
+// x - mean cancels: errors are relative to |x| + |mean|.
+Tensor Scale(const Dims&, const TensorMap& in) {
+  const f64::Array x = f64::MatrixOf(in.at("x"));
+  const f64::Row gamma = f64::RowOf(in.at("gamma")).abs();
+  const f64::Row beta = f64::RowOf(in.at("beta")).abs();
+  f64::Array scale(x.rows(), x.cols());
+  for (std::int64_t i = 0; i < x.rows(); ++i) {
+    const double mean = x.row(i).mean();
+    const double variance = (x.row(i) - mean).square().mean();
+    const double deviation = std::sqrt(variance + kLayerNormEpsilon);
+    scale.row(i) = gamma * (x.row(i).abs() + std::abs(mean)) / deviation + beta;
+  }
+  return f64::TensorOf(scale);
 }
 
 // A row of constants normalises to beta exactly; else the error of the mean, of the
@@ -107,6 +123,7 @@ Contract LayerNormContract() {
   };
   c.tolerance = ToleranceFor;
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

@@ -1,30 +1,20 @@
-#include <Eigen/Core>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/linear/linear.h"
 
 namespace xdna::ops {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+Tensor Reference(const Dims&, const TensorMap& in) {
+  return f64::TensorOf(f64::Linear(f64::MatrixOf(in.at("x")), in.at("weight"), in.at("bias")));
+}
 
-Tensor Reference(const Dims& dims, const TensorMap& in) {
-  const Tensor x = AsF64(in, "x");
-  const Tensor w = AsF64(in, "weight");
-  const Tensor b = AsF64(in, "bias");
-  const std::int64_t m = dims.at("m");
-  const std::int64_t n = dims.at("n");
-  const std::int64_t k = dims.at("k");
-  Tensor y(DType::kF64, {m, n});
-  Eigen::Map<Matrix> out(y.data<double>(), m, n);
-  out.noalias() = Eigen::Map<const Matrix>(x.data<double>(), m, k) *
-                  Eigen::Map<const Matrix>(w.data<double>(), n, k).transpose();
-  out.rowwise() += Eigen::Map<const Eigen::RowVectorXd>(b.data<double>(), n);
-  return y;
+Tensor Scale(const Dims&, const TensorMap& in) {
+  return f64::LinearTerms(f64::MatrixOf(in.at("x")), in.at("weight"), in.at("bias"));
 }
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
@@ -66,6 +56,7 @@ Contract LinearContract() {
     return ProductTolerance(variant.precision, dims.at("k"), data);
   };
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

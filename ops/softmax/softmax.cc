@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
@@ -33,6 +34,14 @@ Tensor Reference(const Dims& dims, const TensorMap& in) {
     Eigen::Map<Array<double>>(y.data<double>() + i * n, n) = SoftmaxOf(x.data<double>() + i * n, n);
   }
   return y;
+}
+
+// The error of x - max is relative to itself, and comes out relative to the result.
+Tensor Scale(const Dims& dims, const TensorMap& in) {
+  const f64::Array x = f64::MatrixOf(in.at("x"));
+  const f64::Array y = f64::MatrixOf(Reference(dims, in));
+  const Eigen::ArrayXd most = x.rowwise().maxCoeff();
+  return f64::TensorOf(y * (1 - (x.colwise() - most)));
 }
 
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
@@ -115,6 +124,7 @@ Contract SoftmaxContract() {
   };
   c.tolerance = ToleranceFor;
   c.reference = Reference;
+  c.scale = Scale;
   c.make = Make;
   return c;
 }

@@ -20,6 +20,7 @@ def xdna_op(name, srcs = None, deps = []):
             "//base:tensor",
             "//base:thread_pool",
             "//ops:contract",
+            "//ops/internal:float64",
             "//ops/internal:instance",
             "//ops/internal:row_kernels",
             "@eigen",
