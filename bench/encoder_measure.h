@@ -55,8 +55,9 @@ struct EncoderResult {
   double first_s = 0;             // of the first window ever: pages and caches are cold
   std::vector<double> samples_s;  // a window, steady state; empty unless passed
   std::vector<StageTime> stages;  // in the order of computation
-  double flops = 0;               // a window
-  double floor_s = 0;             // a window at peak
+  std::vector<encoder::CpuEncoder::Work> work;
+  double flops = 0;    // a window
+  double floor_s = 0;  // a window at peak: ApplyPeak
 
   double median_s() const;
   double min_s() const;
