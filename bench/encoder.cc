@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cpu.h"
@@ -79,6 +80,15 @@ std::vector<ops::Variant> VariantsOf(const Options& o) {
   return variants;
 }
 
+// What runs this again with the same inputs.
+std::string CommandOf(const Options& o) {
+  std::string command = "bazel run //bench:encoder --";
+  if (!o.model.empty()) command += " --model=" + o.model;
+  if (!o.geometry.empty()) command += " --geometry=" + o.geometry;
+  for (const std::string& audio : o.audio) command += " --audio=" + audio;
+  return command;
+}
+
 // Our report takes the place of Google Benchmark's table.
 class Silent : public benchmark::BenchmarkReporter {
  public:
@@ -87,6 +97,11 @@ class Silent : public benchmark::BenchmarkReporter {
 };
 
 int Main(int argc, char** argv) {
+  // Ten samples of a window, unless the user wants another time.
+  constexpr double kMinTimeSeconds = 1.5;
+  const bool own_time = std::any_of(argv, argv + argc, [](const char* arg) {
+    return std::string_view(arg).starts_with("--benchmark_min_time");
+  });
   benchmark::Initialize(&argc, argv);  // takes its own options out
   Options options;
   CLI::App app(kHelp, "encoder");
@@ -104,7 +119,7 @@ int Main(int argc, char** argv) {
   const MachinePeak& peak = MeasurePeak(options.threads);
   std::vector<EncoderResult> results(variants.size());
   for (std::size_t i = 0; i < variants.size(); ++i)
-    RegisterEncoder(job, variants[i], pool, results[i]);
+    RegisterEncoder(job, variants[i], own_time ? 0 : kMinTimeSeconds, pool, results[i]);
   Silent silent;
   if (benchmark::RunSpecifiedBenchmarks(&silent) == 0) {
     Throw(ErrorCode::kInvalidArgument, "--benchmark_filter matches none of the {} benchmarks",
@@ -114,7 +129,8 @@ int Main(int argc, char** argv) {
       results, [](const EncoderResult& r) { return r.verdict.status == golden::Status::kSkipped; });
 
   ApplyPeak(results, options.threads);
-  fmt::print("{}", EncoderReport(job, results, peak, environment, isatty(STDOUT_FILENO) != 0));
+  fmt::print("{}", EncoderReport(job, results, peak, environment, CommandOf(options),
+                                 isatty(STDOUT_FILENO) != 0));
   if (!options.json.empty()) {
     for (const EncoderResult& result : results) {
       AppendRecord(UserPath(options.json), EncoderRecord(job, result, peak, environment));

@@ -218,21 +218,20 @@ void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
   }
 }
 
-void RegisterEncoder(const EncoderJob& job, ops::Variant variant, ThreadPool& pool,
-                     EncoderResult& result) {
+void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_time_s,
+                     ThreadPool& pool, EncoderResult& result) {
   result.variant = variant;
   result.tolerance = encoder::OutputTolerance(variant.precision);
-  const std::string name =
-      fmt::format("encoder/{}/cpu/{}{}", job.shape.name, ops::PrecisionName(variant.precision),
-                  variant.backend == ops::Backend::kFast
-                      ? ""
-                      : fmt::format("/{}", ops::BackendName(variant.backend)));
-  benchmark::RegisterBenchmark(
+  const std::string backend = variant.backend == ops::Backend::kFast
+                                  ? ""
+                                  : fmt::format("/{}", ops::BackendName(variant.backend));
+  const std::string name = fmt::format("encoder/{}/cpu/{}{}", job.shape.name,
+                                       ops::PrecisionName(variant.precision), backend);
+  auto* registered = benchmark::RegisterBenchmark(
       name.c_str(),
-      [&job, &pool, &result](benchmark::State& state) { TimeEncoder(state, job, pool, result); })
-      ->UseManualTime()
-      ->Unit(benchmark::kMillisecond)
-      ->MinTime(1.5);
+      [&job, &pool, &result](benchmark::State& state) { TimeEncoder(state, job, pool, result); });
+  registered->UseManualTime()->Unit(benchmark::kMillisecond);
+  if (min_time_s > 0) registered->MinTime(min_time_s);
 }
 
 }  // namespace xdna::bench

@@ -67,9 +67,10 @@ struct EncoderResult {
 
 // Registers the benchmark "encoder/SHAPE/cpu/PRECISION" with Google Benchmark; its
 // run fills `result`. Nothing is timed unless the verdict before is "passed", and
-// the samples are thrown away unless it still is afterwards.
-void RegisterEncoder(const EncoderJob& job, ops::Variant variant, ThreadPool& pool,
-                     EncoderResult& result);
+// the samples are thrown away unless it still is afterwards. `min_time_s` is how long
+// samples are taken for; 0 leaves that to Google Benchmark's own option.
+void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_time_s,
+                     ThreadPool& pool, EncoderResult& result);
 
 // Works out every floor_s. Where a window took less than its floor, the peak was
 // measured beside other work: it is measured again, a few times at most.

@@ -49,14 +49,16 @@ class Report {
     Line("");
   }
 
-  void Verdicts() {
+  void Verdicts(const std::string& command) {
     Line("{:9} {:12} {:>8} {:>8} {:>9} {:>7} {:>6} {:>8} {:>12} {:>9} {:>8}", "precision",
          "verdict", "rel-L2", "limit", "ms/window", "best", "+-", "RTF", "RTF with mel", "GFLOP/s",
          "of peak");
     for (const EncoderResult& r : results_) {
       const std::string name = Name(r);
       if (!r.verdict.passed()) {
-        Line("{:9} {} {}", name, Verdict(r), golden::Describe(r.verdict));
+        Line("{:9} {}", name, Colored(r, golden::Describe(r.verdict)));
+        Line("          again: {} --precision={} --backend={}", command,
+             ops::PrecisionName(r.variant.precision), ops::BackendName(r.variant.backend));
         continue;
       }
       Line("{:9} {} {:8.1e} {:8.1e} {:9.1f} {:7.1f} {:>6} {:>8} {:>12} {:9.0f} {:>8}", name,
@@ -137,17 +139,22 @@ class Report {
                                                     : fmt::format("{}/eigen", precision);
   }
 
-  // "passed (92 %)": what is left of the tolerance.
+  // "passed 92 %": what is left of the tolerance.
   std::string Verdict(const EncoderResult& r) const {
-    const std::string status = golden::StatusName(r.verdict.status);
-    const std::string text =
-        r.verdict.passed()
-            ? fmt::format("{:12}", fmt::format("{} {:.0f} %", status, r.verdict.headroom_percent()))
-            : fmt::format("{:12}", status);
+    return Colored(
+        r, fmt::format("{:12}", fmt::format("{} {:.0f} %", golden::StatusName(r.verdict.status),
+                                            r.verdict.headroom_percent())));
+  }
+
+  std::string Colored(const EncoderResult& r, const std::string& text) const {
+    constexpr int kGreen = 32;
+    constexpr int kRed = 31;
+    constexpr int kYellow = 33;
     if (!color_) return text;
     const bool bad = r.verdict.status == golden::Status::kFailed ||
                      r.verdict.status == golden::Status::kMistrusted;
-    return fmt::format("\033[{}m{}\033[0m", r.verdict.passed() ? 32 : (bad ? 31 : 33), text);
+    return fmt::format("\033[{}m{}\033[0m", r.verdict.passed() ? kGreen : (bad ? kRed : kYellow),
+                       text);
   }
 
   const EncoderJob& job_;
@@ -159,10 +166,11 @@ class Report {
 }  // namespace
 
 std::string EncoderReport(const EncoderJob& job, const std::vector<EncoderResult>& results,
-                          const MachinePeak& peak, const Environment& environment, bool color) {
+                          const MachinePeak& peak, const Environment& environment,
+                          const std::string& command, bool color) {
   Report report(job, results, color);
   report.Head(peak);
-  report.Verdicts();
+  report.Verdicts(command);
   report.Stages();
   report.Budget();
   report.Provenance(environment);

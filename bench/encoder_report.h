@@ -16,10 +16,11 @@ inline constexpr double kTargetRtf = 220;
 inline constexpr double kWindowSeconds = 30;
 inline constexpr double kBudgetSeconds = kWindowSeconds / kTargetRtf;
 
-// Lines end in '\n'. With a synthetic model every line says so. `color`: ANSI
-// colours for verdicts.
+// Lines end in '\n'. With a synthetic model every line says so. `command` is what runs
+// this again, without a precision. `color`: ANSI colours for verdicts.
 std::string EncoderReport(const EncoderJob& job, const std::vector<EncoderResult>& results,
-                          const MachinePeak& peak, const Environment& environment, bool color);
+                          const MachinePeak& peak, const Environment& environment,
+                          const std::string& command, bool color);
 
 }  // namespace xdna::bench
 
