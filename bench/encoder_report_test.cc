@@ -55,7 +55,7 @@ MachinePeak Peak() {
   return peak;
 }
 
-std::string ReportOf(const EncoderJob& job, std::vector<EncoderResult> results, bool color) {
+std::string ReportOf(const EncoderJob& job, const std::vector<EncoderResult>& results, bool color) {
   return EncoderReport(job, results, Peak(), Environment(), "bazel run //bench:encoder --", color);
 }
 

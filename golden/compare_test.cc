@@ -23,9 +23,9 @@ using testing::HasSubstr;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-Tensor Values(std::vector<float> values) {
+Tensor Values(const std::vector<float>& values) {
   const auto n = static_cast<std::int64_t>(values.size());
-  return Tensor::FromValues<float>({n}, std::move(values));
+  return Tensor::FromValues<float>({n}, values);
 }
 
 // Standard normal numbers; the generator's sequence is the standard's, the distribution is ours.

@@ -77,9 +77,9 @@ TensorMap RandomInputs(const Contract& contract, const Dims& dims, std::uint64_t
   for (const Operand& operand : contract.inputs) {
     Tensor tensor(DType::kF32, ShapeOf(operand, dims));
     const bool matrix = operand.weight && tensor.shape().size() > 1;
-    const double fan_in = matrix ? static_cast<double>(tensor.size() / tensor.dim(0)) : 1;
-    FillSeededNormal(seed * 1000003 + inputs.size(), 0, 1 / std::sqrt(fan_in), 0,
-                     {tensor.data<float>(), static_cast<std::size_t>(tensor.size())});
+    const std::int64_t fan_in = matrix ? tensor.size() / tensor.dim(0) : 1;
+    FillSeededNormal(seed * 1000003 + inputs.size(), 0, 1 / std::sqrt(static_cast<double>(fan_in)),
+                     0, {tensor.data<float>(), static_cast<std::size_t>(tensor.size())});
     inputs.emplace(operand.name, std::move(tensor));
   }
   return inputs;

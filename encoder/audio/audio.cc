@@ -73,14 +73,14 @@ Sound OpenSound(const std::string& path, SF_INFO* info) {
   }
   if (sf_error(nullptr) == SF_ERR_UNRECOGNISED_FORMAT) ThrowUnknownFormat();
   const std::string_view why = sf_strerror(nullptr);
-  if (why.find("SF_INFO") != why.npos) {
+  if (why.find("SF_INFO") != std::string_view::npos) {
     Throw(ErrorCode::kCorrupt,
           "its header says an impossible sample rate or channel count; {} Hz to {} Hz and at least "
           "1 channel are wanted",
           kMinRate, kMaxRate);
   }
   // So says libsndfile when the MP3 decoder finds no MPEG frame.
-  if (why.find("regular file") != why.npos) {
+  if (why.find("regular file") != std::string_view::npos) {
     Throw(ErrorCode::kCorrupt, "looks like MP3, but has no MPEG audio in it");
   }
   Throw(ErrorCode::kCorrupt, "libsndfile can't read it: {}", why);

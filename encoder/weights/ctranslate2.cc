@@ -221,10 +221,10 @@ void CheckZero(const StoredTensor& bias) {
 void AddVariable(const std::string& name, const Variable& variable, const Variables& variables,
                  std::vector<StoredTensor>& tensors) {
   const std::size_t slash = std::min(name.rfind('/'), name.size() - 1);
-  const auto leaf = std::ranges::find(kLeaves, std::string_view(name).substr(slash + 1),
+  const auto leaf = std::ranges::find(kLeaves, std::string_view{name}.substr(slash + 1),
                                       &std::pair<std::string_view, const char*>::first);
   std::vector<std::string> parts;
-  if (leaf != std::end(kLeaves)) parts = PartsOf(std::string_view(name).substr(0, slash));
+  if (leaf != std::end(kLeaves)) parts = PartsOf(std::string_view{name}.substr(0, slash));
   StoredTensor whole = Store(name, variable);
   if (parts.empty()) {
     tensors.push_back(std::move(whole));

@@ -15,8 +15,10 @@
 #include "encoder/weights/test_files.h"
 
 // HDF5 1.10 itself loses memory over some damaged files. Read by LeakSanitizer where it is linked.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5_serial"; }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace xdna::encoder {
 namespace {

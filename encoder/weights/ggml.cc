@@ -74,7 +74,7 @@ void SkipFiltersAndVocabulary(Cursor& cursor, std::vector<Claim>& claims) {
   const std::int32_t rows = ReadCount(cursor, "rows of mel filters", 1 << 16);
   claims.push_back({&Geometry::n_mels, rows, "number of mel filters"});
   const std::int32_t columns = ReadCount(cursor, "columns of mel filters", 1 << 16);
-  cursor.Take(sizeof(float) * std::uint64_t(rows) * columns, "mel filters");
+  cursor.Take(sizeof(float) * static_cast<std::uint64_t>(rows) * columns, "mel filters");
   const std::int32_t tokens = ReadCount(cursor, "number of tokens", 1 << 24);
   for (std::int32_t i = 0; i < tokens; ++i) {
     cursor.Take(ReadCount(cursor, "length of a token", 1 << 16), "token");

@@ -134,7 +134,7 @@ TEST(Safetensors, TiedProjectionIsAnExtra) {
 
 TEST(Safetensors, NamesOfOpenAiAreFineToo) {
   FileTensors tensors;
-  const Model tiny = Tiny();
+  const Model& tiny = Tiny();
   for (const TensorInfo& info : tiny.tensors()) {
     const Tensor tensor = tiny.Load(info.name);
     tensors.push_back({info.name, "f32", info.shape,

@@ -73,7 +73,7 @@ ParsedFile ParseCTranslate2(Bytes file);
 ParsedFile ParseSafetensors(Bytes file);
 ParsedFile ParseGgml(Bytes file);
 // Dimensions from Hugging Face's config.json.
-std::vector<Claim> ParseConfig(std::string_view json);
+std::vector<Claim> ParseConfig(std::string_view text);
 // Joins a file's tensors with what a Whisper model needs: finds the dimensions, compares them with
 // the claims, and demands every tensor in its shape. `file` holds their bytes.
 std::shared_ptr<Backing> Assemble(ParsedFile parsed, std::shared_ptr<const MappedFile> file);

@@ -39,8 +39,9 @@ std::string EncodeBlock(const float* values, int bits, bool minimum) {
   const auto [low, high] = std::minmax_element(values, values + 32);
   const float amax = std::max(std::abs(*low), std::abs(*high));
   const int levels = 1 << bits;
+  const int half = levels / 2;
   const float step = minimum ? (*high - *low) / static_cast<float>(levels - 1)
-                             : amax / static_cast<float>(levels / 2 - 1);
+                             : amax / static_cast<float>(half - 1);
   const float d = HalfToFloat(internal::FloatToHalf(step));
   const float m = HalfToFloat(internal::FloatToHalf(*low));
   std::string block = Half(d);

@@ -19,8 +19,8 @@ struct Projections {
 
 Projections Project(const Dims& dims, const TensorMap& in) {
   const f64::Matrix x = f64::MatrixOf(in.at("x"));
-  const auto width = static_cast<double>(dims.at("d") / dims.at("heads"));
-  return {f64::Linear(x, in.at("wq"), in.at("bq")) / std::sqrt(width),
+  const std::int64_t width = dims.at("d") / dims.at("heads");
+  return {f64::Linear(x, in.at("wq"), in.at("bq")) / std::sqrt(static_cast<double>(width)),
           x * f64::MatrixOf(in.at("wk")).transpose(), f64::Linear(x, in.at("wv"), in.at("bv"))};
 }
 

@@ -1,7 +1,6 @@
 #include "ops/internal/matmul.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <Eigen/Core>
 #include <algorithm>
@@ -16,6 +15,9 @@
 #include <vector>
 
 #include "base/error.h"
+
+// Of OpenMP's omp.h, which clang has only with a package of its own.
+extern "C" void omp_set_num_threads(int threads);
 
 namespace xdna::ops {
 namespace {
