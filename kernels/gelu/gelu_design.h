@@ -1,0 +1,25 @@
+// The design of gelu: n values of x and y in ping-pong.
+#ifndef KERNELS_GELU_GELU_DESIGN_H_
+#define KERNELS_GELU_GELU_DESIGN_H_
+
+#include <cstddef>
+
+#include "kernels/common/row_design.h"
+
+namespace xdna::kernels {
+
+// gelu_bf16.
+inline Design GeluDesign(std::size_t n) {
+  return RowDesign("gelu", 1, n, {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {},
+                   {{216, 0, 0}, {1, 0, 0}});
+}
+
+// gelu_stock_bf16, with the tanh table twice.
+inline Design GeluStockDesign(std::size_t n) {
+  return RowDesign("gelu stock", 1, n, {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)},
+                   {{"tanh table", 1024}}, {{25, 0, 0}, {17, 0, 0}});
+}
+
+}  // namespace xdna::kernels
+
+#endif  // KERNELS_GELU_GELU_DESIGN_H_

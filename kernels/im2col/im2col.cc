@@ -1,0 +1,31 @@
+#include "kernels/im2col/im2col.h"
+
+#include <aie_api/aie.hpp>
+
+namespace {
+
+constexpr int32 kLanes = 16;
+constexpr int32 kTaps = 3;
+
+}  // namespace
+
+extern "C" {
+
+void im2col_bf16(const bfloat16* x, bfloat16* y, const xdna::kernels::Im2colWindow* window) {
+  event0();
+  const auto [channels, outputs, stride, first, offset, total] = *window;
+  for (int32 u = 0; u < outputs; ++u) {
+    for (int32 tap = 0; tap < kTaps; ++tap, y += channels) {
+      const int32 frame = stride * (first + u) + tap - 1;
+      const bool inside = frame >= 0 && frame < total;
+      for (int32 c = 0; c < channels; c += kLanes) {
+        v16bfloat16 v = aie::zeros<bfloat16, 16>();
+        if (inside) v = aie::load_v<16>(x + (frame - offset) * channels + c);
+        aie::store_v(y + c, v);
+      }
+    }
+  }
+  event1();
+}
+
+}  // extern "C"

@@ -1,0 +1,111 @@
+#include "kernels/matmul/matmul_design.h"
+
+#include <fmt/core.h>
+
+#include <vector>
+
+#include "base/error.h"
+
+namespace xdna::kernels {
+namespace {
+
+constexpr std::size_t kRows = 4, kDepth = 8;
+std::size_t ColsOf(const MatmulConfig& c) { return c.in_bytes == 1 ? 8 : 4; }
+
+void CheckConfig(const MatmulConfig& c) {
+  const bool bf16 = c.in_bytes == 2 && (c.out_bytes == 2 || c.out_bytes == 4);
+  const bool int8 = c.in_bytes == 1 && (c.out_bytes == 1 || c.out_bytes == 2 || c.out_bytes == 4);
+  if (!bf16 && !int8) {
+    Throw(ErrorCode::kInvalidArgument,
+          "matmul: {} bytes in and {} out; bf16 is 2 to 2 or 4, int8 is 1 to 1, 2 or 4", c.in_bytes,
+          c.out_bytes);
+  }
+  if (c.reload && (c.in_bytes != 2 || c.out_bytes != 2)) {
+    Throw(ErrorCode::kInvalidArgument, "matmul: only a bf16 C can be reloaded as bf16");
+  }
+  if (c.m == 0 || c.k == 0 || c.n == 0 || c.steps == 0 || c.m % kRows != 0 || c.k % kDepth != 0 ||
+      c.n % ColsOf(c) != 0) {
+    Throw(ErrorCode::kInvalidArgument,
+          "matmul: tile {}x{}x{} in {} steps; want multiples of {}x{}x{} and a step or more", c.m,
+          c.k, c.n, c.steps, kRows, kDepth, ColsOf(c));
+  }
+}
+
+// A row-major panel of rows x cols in blocks of r x t, as the memory tile sends or takes it.
+Pattern Blocks(std::size_t rows, std::size_t cols, std::size_t r, std::size_t t, std::size_t bytes,
+               bool sends) {
+  return {.engine = Engine::kMem,
+          .sends = sends,
+          .element_bytes = static_cast<unsigned>(bytes),
+          .dims = {{rows / r, r * cols}, {cols / t, t}, {r, cols}, {t, 1}}};
+}
+
+// Blocks of the register blocking along a dimension of `tiles`: whole ones, then one by one.
+std::size_t BlocksOf(std::size_t tiles, std::size_t per_block) {
+  return tiles / per_block + tiles % per_block;
+}
+
+double Cycles(const MatmulConfig& c) {
+  const std::size_t t = ColsOf(c), rows = c.m / kRows, cols = c.n / t;
+  const auto vmacs = static_cast<double>(rows * cols * (c.k / kDepth));
+  const auto blocks =
+      static_cast<double>(BlocksOf(rows, 4) * BlocksOf(cols, c.in_bytes == 1 ? 2 : 4));
+  const auto moved = static_cast<double>(c.m * c.n * (c.reload ? 2 : 4)) / 32;
+  return static_cast<double>(c.steps) * (vmacs + 2 * moved + 16 * blocks);
+}
+
+}  // namespace
+
+Design MatmulDesign(const MatmulConfig& c) {
+  CheckConfig(c);
+  const std::size_t t = ColsOf(c);
+  Design d;
+  d.name = fmt::format("matmul {}x{}x{} {}", c.m, c.k, c.n, c.in_bytes == 1 ? "int8" : "bf16");
+  d.fifos.push_back({.name = "A",
+                     .channel = 0,
+                     .object_bytes = c.m * c.k * c.in_bytes,
+                     .objects = c.steps,
+                     .patterns = {Blocks(c.m, c.k, kRows, kDepth, c.in_bytes, true)}});
+  d.fifos.push_back({.name = "B",
+                     .channel = 1,
+                     .object_bytes = c.k * c.n * c.in_bytes,
+                     .objects = c.steps,
+                     .patterns = {Blocks(c.k, c.n, kDepth, t, c.in_bytes, true)}});
+  if (c.bias)
+    d.fifos.push_back({.name = "bias", .channel = 1, .object_bytes = c.n * 4, .depth = 1});
+  if (c.residual) {
+    d.fifos.push_back({.name = "residual",
+                       .channel = 1,
+                       .object_bytes = c.m * c.n * 2,
+                       .depth = 1,
+                       .patterns = {Blocks(c.m, c.n, kRows, t, 2, true)}});
+  }
+  const bool in_place = c.out_bytes == 4 || c.reload;
+  d.fifos.push_back({.name = in_place ? "C" : "Y",
+                     .in = false,
+                     .channel = 0,
+                     .object_bytes = c.m * c.n * c.out_bytes,
+                     .depth = 1,
+                     .patterns = {Blocks(c.m, c.n, kRows, t, c.out_bytes, false)}});
+  if (!in_place) d.locals.push_back({"C", c.m * c.n * 4});
+  // Four block shapes of up to 16 unrolled VMACs with their loads and stores, and the epilogue.
+  d.program_bytes = 6144;
+  d.macs = static_cast<double>(c.m * c.k * c.n * c.steps);
+  d.core_cycles = Cycles(c);
+  return d;
+}
+
+std::vector<MatmulConfig> LegalMatmulTiles(const MatmulConfig& like, std::size_t most) {
+  std::vector<MatmulConfig> legal;
+  MatmulConfig c = like;
+  for (c.m = kRows; c.m <= most; c.m += kRows) {
+    for (c.k = kDepth; c.k <= most; c.k += kDepth) {
+      for (c.n = ColsOf(c); c.n <= most; c.n += ColsOf(c)) {
+        if (MatmulDesign(c).fits()) legal.push_back(c);
+      }
+    }
+  }
+  return legal;
+}
+
+}  // namespace xdna::kernels

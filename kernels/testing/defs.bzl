@@ -1,0 +1,105 @@
+"""Targets of a kernel: what the tile runs, its tests, and its fault suite."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+
+# A kernel sees no hosted library, on the tile as here.
+_FREESTANDING = [
+    "-ffreestanding",
+    "-fno-exceptions",
+    "-fno-rtti",
+]
+
+def tile_kernel(name, srcs, hdrs, deps = []):
+    """What the tile runs, NAME_headers with its declarations alone, NAME_counted which counts."""
+    cc_library(
+        name = name + "_headers",
+        hdrs = hdrs,
+        deps = deps + ["//kernels/aie:aie_api"],
+    )
+    cc_library(
+        name = name,
+        srcs = srcs,
+        copts = _FREESTANDING,
+        deps = [":" + name + "_headers"],
+    )
+    cc_library(
+        name = name + "_counted",
+        srcs = srcs,
+        copts = _FREESTANDING,
+        local_defines = ["AIE_HOST_COUNT=1"],
+        deps = [":" + name + "_headers"],
+    )
+
+def tile_kernel_test(name, kernel, source, srcs, faults, deps = []):
+    """The test NAME of a kernel, and NAME_faults, which expects it to fail for faulty kernels.
+
+    Args:
+      name: of the test.
+      kernel: label of a tile_kernel of this package.
+      source: the kernel's source, which the faults change.
+      srcs: of the test; they see the kernel's header and no more of it.
+      faults: name -> (old text, new text); the old text occurs once in `source`.
+      deps: of the test.
+    """
+    cc_library(
+        name = name + "_cases",
+        testonly = True,
+        srcs = srcs,
+        alwayslink = True,
+        deps = deps + [
+            kernel + "_headers",
+            "//kernels/testing:tile_test",
+            "@googletest//:gtest",
+        ],
+    )
+    cc_test(
+        name = name,
+        size = "small",
+        deps = [
+            ":" + name + "_cases",  # before the kernel, for the linker
+            kernel,
+            "@googletest//:gtest_main",
+        ],
+    )
+    args = []
+    programs = []
+    for fault, (old, new) in faults.items():
+        faulty = name + "_" + fault
+        native.genrule(
+            name = faulty + "_source",
+            testonly = True,
+            srcs = [source],
+            outs = [faulty + ".cc"],
+            cmd = "python3 $(execpath //kernels/testing:mutate.py) $(execpath %s) %s %s > $@" %
+                  (source, _quoted(old), _quoted(new)),
+            exec_tools = ["//kernels/testing:mutate.py"],
+        )
+        cc_library(
+            name = faulty + "_kernel",
+            testonly = True,
+            srcs = [faulty + ".cc"],
+            # A fault may leave names unused.
+            copts = _FREESTANDING + ["-Wno-unused"],
+            deps = [kernel + "_headers"],
+        )
+        cc_binary(
+            name = faulty,
+            testonly = True,
+            deps = [
+                ":" + name + "_cases",
+                ":" + faulty + "_kernel",
+                "@googletest//:gtest_main",
+            ],
+        )
+        args.append("%s=$(rootpath :%s)" % (fault, faulty))
+        programs.append(":" + faulty)
+    native.sh_test(
+        name = name + "_faults",
+        size = "small",
+        srcs = ["//kernels/testing:kill_table.sh"],
+        args = args,
+        data = programs,
+    )
+
+def _quoted(text):
+    return "'" + text.replace("'", "'\\''").replace("$", "$$") + "'"
