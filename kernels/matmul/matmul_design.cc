@@ -47,11 +47,11 @@ std::size_t BlocksOf(std::size_t tiles, std::size_t per_block) {
 
 double Cycles(const MatmulConfig& c) {
   const std::size_t t = ColsOf(c), rows = c.m / kRows, cols = c.n / t;
-  const auto vmacs = static_cast<double>(rows * cols * (c.k / kDepth));
+  const std::size_t vmacs = rows * cols * (c.k / kDepth);
   const auto blocks =
       static_cast<double>(BlocksOf(rows, 4) * BlocksOf(cols, c.in_bytes == 1 ? 2 : 4));
   const auto moved = static_cast<double>(c.m * c.n * (c.reload ? 2 : 4)) / 32;
-  return static_cast<double>(c.steps) * (vmacs + 2 * moved + 16 * blocks);
+  return static_cast<double>(c.steps) * (static_cast<double>(vmacs) + 2 * moved + 16 * blocks);
 }
 
 }  // namespace

@@ -207,6 +207,7 @@ void RunMatmulReload(const MatmulProblem& p, const MatmulTile& t, const bfloat16
   EachTile(p, t, a, b, memory, multiply, finish);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the arguments are types.
 #define XDNA_MATMUL(In, Epilogue, Out)                                                        \
   template void RunMatmul<Out>(const MatmulProblem&, const MatmulTile&, const In*, const In*, \
                                const Epilogue&, Out*, void*)
@@ -216,5 +217,6 @@ XDNA_MATMUL(int8, MatmulIntEpilogue, int8);
 XDNA_MATMUL(int8, MatmulIntEpilogue, int16);
 XDNA_MATMUL(int8, MatmulIntEpilogue, int32);
 #undef XDNA_MATMUL
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace xdna::kernels

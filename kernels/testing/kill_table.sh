@@ -10,7 +10,8 @@ for pair in "$@"; do
   fault="${pair%%=*}"
   program="${pair#*=}"
   count=$((count + 1))
-  timeout 120 "./$program" >"$log" 2>&1
+  # Without Bazel's file for results: that a faulty build fails is no failure of this test.
+  env -u XML_OUTPUT_FILE timeout 120 "./$program" >"$log" 2>&1
   status=$?
   tests=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\)[ ,].* ms)$/\1/p' "$log" | sort -u)
   if [ -n "$tests" ] && [ "$status" -eq 1 ]; then
