@@ -35,7 +35,7 @@ namespace {
 struct Memory {
   alignas(32) unsigned char bytes[65536] = {};
   template <typename T>
-  operator T*() {
+  operator T*() {  // NOLINT(google-explicit-constructor): stands for any operand
     return reinterpret_cast<T*>(bytes);
   }
 };

@@ -91,7 +91,8 @@ TEST_F(Im2col, WithTheProductItIsTheConvolution) {
           }
         }
         want.push_back(sum);
-        bound.push_back(kDepth / 8 * 10 * 0x1p-24 * magnitude);
+        const int32 products = kDepth / 8;
+        bound.push_back(static_cast<double>(products) * 10 * 0x1p-24 * magnitude);
       }
     }
     Check("conv stride " + std::to_string(stride), y, want, bound,

@@ -94,7 +94,8 @@ class Matmul : public TileTest {
 
   // |error| of C in f32.
   static double SumBound(const MatmulProblem& p, double magnitude) {
-    return (p.k + 7) / 8 * 10 * 0x1p-24 * magnitude;
+    const auto products = (p.k + 7) / 8;
+    return static_cast<double>(products) * 10 * 0x1p-24 * magnitude;
   }
 };
 
@@ -128,7 +129,8 @@ std::vector<double> Bf16Bound(const MatmulProblem& p, const std::vector<double>&
                               const std::vector<double>& magnitude) {
   std::vector<double> bound;
   for (std::size_t i = 0; i < want.size(); ++i) {
-    const double before = (p.k + 7) / 8 * 10 * 0x1p-24 * magnitude[i];
+    const auto products = (p.k + 7) / 8;
+    const double before = static_cast<double>(products) * 10 * 0x1p-24 * magnitude[i];
     bound.push_back(before + kBf16Half * (std::abs(want[i]) + before));
   }
   return bound;

@@ -18,7 +18,8 @@ class Transpose : public TileTest {
   static void CheckAll(Kernel kernel) {
     constexpr int32 kShapes[][2] = {{16, 16}, {16, 64}, {64, 16}, {32, 48}, {80, 112}};
     std::mt19937 random(3);
-    for (const auto& [rows, cols] : kShapes) {
+    for (const auto& shape : kShapes) {
+      const int32 rows = shape[0], cols = shape[1];
       const auto m = static_cast<std::size_t>(rows), n = static_cast<std::size_t>(cols);
       Guarded<T> x(m * n), y(m * n);
       // Any bits: NaN payloads and denormals too.
