@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "bench/machine_peak.h"
+#include "bench/samples.h"
 #include "encoder/audio/log_mel.h"
 #include "ops/internal/profile.h"
 
@@ -27,15 +28,6 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double Quantile(std::vector<double> values, double q) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
-  const double at = q * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (at - std::floor(at)) * (values[above] - values[below]);
 }
 
 // On a terminal, a line that is rewritten; elsewhere nothing.
@@ -114,7 +106,7 @@ class Run {
   void Finish() {
     result_.work = encoder_.work();
     for (const std::string& stage : order_) {
-      result_.stages.push_back({stage, Quantile(stage_samples_.at(stage), 0.5)});
+      result_.stages.push_back({stage, Summarize(stage_samples_.at(stage)).median});
     }
   }
 
@@ -176,7 +168,7 @@ EncoderJob PrepareJob(encoder::ChosenModel chosen, const std::string& geometry,
     job.mel = log_mel.Windows(job.audio, static_cast<int>(job.shape.frames), &pool);
     mel_s.push_back(SecondsSince(begin));
   }
-  job.mel_s = Quantile(mel_s, 0.5);
+  job.mel_s = Summarize(mel_s).median;
   job.checked = Spaced(job.windows(), most_checked);
   for (std::int64_t window : job.checked) {
     const std::string what =
@@ -188,11 +180,9 @@ EncoderJob PrepareJob(encoder::ChosenModel chosen, const std::string& geometry,
   return job;
 }
 
-double EncoderResult::median_s() const { return Quantile(samples_s, 0.5); }
-double EncoderResult::min_s() const { return Quantile(samples_s, 0); }
-double EncoderResult::spread() const {
-  return (Quantile(samples_s, 0.75) - Quantile(samples_s, 0.25)) / 2 / median_s();
-}
+double EncoderResult::median_s() const { return Summarize(samples_s).median; }
+double EncoderResult::min_s() const { return Summarize(samples_s).least; }
+double EncoderResult::spread() const { return Summarize(samples_s).spread / 2; }
 
 void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
   constexpr int kTries = 5;

@@ -4,9 +4,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
-#include <string_view>
 
 #include "base/tensor.h"
 #include "encoder/audio/audio.h"
