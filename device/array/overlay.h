@@ -90,9 +90,9 @@ struct Channel {
 
 // A way through the stream switches from one channel to one or more (broadcast).
 struct Route {
-  int from = 0;         // channel that sends
-  std::vector<int> to;  // channels that receive
-  int packet_id = -1;   // 0 to kMaxPacketId; -1: circuit-switched
+  int from = 0;              // channel that sends
+  std::vector<int> to = {};  // channels that receive
+  int packet_id = -1;        // 0 to kMaxPacketId; -1: circuit-switched
 };
 
 // A number in a core's program.

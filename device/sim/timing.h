@@ -12,22 +12,24 @@ namespace xdna::device {
 // The array's constants, in cycles of its clock, words of 32 bits and bytes.
 struct ArrayTiming {
   double clock_hz = 0;
-  double shim_words_per_cycle = 0;      // one shim channel
-  double stream_words_per_cycle = 0;    // any stream or tile channel
-  double ddr_bytes_per_cycle = 0;       // all shim channels together, read and write
-  double ddr_read_bytes_per_cycle = 0;  // each way alone
+  double shim_read_words_per_cycle = 0;   // one shim channel, MM2S
+  double shim_write_words_per_cycle = 0;  // S2MM
+  double stream_words_per_cycle = 0;      // any stream or tile channel
+  double ddr_read_bytes_per_cycle = 0;    // all shim channels together, each way
   double ddr_write_bytes_per_cycle = 0;
   double ddr_run_overhead_bytes = 0;  // lost per contiguous run that a shim descriptor touches
   double descriptor_start = 0;        // of a core's or memory tile's DMA, per descriptor
   double shim_task_start_read = 0;    // from a push to the first word
   double shim_task_start_write = 0;
-  double switch_hop = 0;    // latency of one stream switch
-  double lock_latency = 0;  // from a release to the waiting side
-  double core_call = 0;     // acquiring, calling and releasing, per statement
-  double bank_steal = 0;    // share of a core's cycles lost while its DMA moves data
-  double write32 = 0;       // instruction stream
-  double block_write = 0;   // of one descriptor
-  double task_push = 0;
+  double switch_hop = 0;           // latency of one stream switch
+  double lock_latency = 0;         // from a release to the waiting side
+  double core_call = 0;            // acquiring, calling and releasing, per statement
+  double bank_steal = 0;           // share of a core's cycles lost while its DMA moves data
+  double write32 = 0;              // instruction stream
+  double block_write = 0;          // of one descriptor
+  double task_push_idle_read = 0;  // of a task, onto an idle channel
+  double task_push_idle_write = 0;
+  double task_push_busy = 0;  // onto one that has tasks
   unsigned task_queue_depth = 0;
 };
 
