@@ -19,10 +19,10 @@ void Add(const A* a, const B* b, Y* y, int32 n) {
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void add_bf16(const bfloat16* a, const bfloat16* b, bfloat16* y, int32 n) { Add(a, b, y, n); }
 void add_f32(const float* a, const float* b, float* y, int32 n) { Add(a, b, y, n); }
 void add_residual_f32(const float* a, const bfloat16* b, float* y, int32 n) { Add(a, b, y, n); }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -5,7 +5,9 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 // f32 sum, rounded to bf16 to nearest even.
 void add_bf16(const bfloat16* a, const bfloat16* b, bfloat16* y, int32 n);
@@ -13,6 +15,6 @@ void add_f32(const float* a, const float* b, float* y, int32 n);
 // A block's bf16 output onto a residual stream in f32, which no rounding to bf16 wears down.
 void add_residual_f32(const float* a, const bfloat16* b, float* y, int32 n);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_ADD_ADD_H_

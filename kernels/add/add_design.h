@@ -9,19 +9,19 @@
 namespace xdna::kernels {
 
 // add_bf16.
-inline Design AddDesign(std::size_t n) {
+inline Design AddDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "add", 1, n,
+      "add", {"add_bf16", {n}},
       {Stream("a", true, 0, 2 * n), Stream("b", true, 1, 2 * n), Stream("y", false, 0, 2 * n)}, {},
-      {{4, 0, 0}, {2, 0, 0}});
+      generator);
 }
 
 // add_residual_f32.
-inline Design AddResidualDesign(std::size_t n) {
+inline Design AddResidualDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "add residual", 1, n,
+      "add residual", {"add_residual_f32", {n}},
       {Stream("a", true, 0, 4 * n), Stream("b", true, 1, 2 * n), Stream("y", false, 0, 4 * n)}, {},
-      {{4, 0, 0}, {3, 0, 0}});
+      generator);
 }
 
 }  // namespace xdna::kernels

@@ -38,17 +38,21 @@ class Add : public TileTest {
   }
 };
 
-TEST_F(Add, RaggedLengths) {
-  for (const std::size_t n : {16U, 32U, 208U, 4096U, 16U * 1009U}) {
-    CheckSum("add bf16", add_bf16, n, kBf16Half);
-    CheckSum("add f32", add_f32, n, 0);
-    CheckSum("add residual", add_residual_f32, n, 0);
-  }
+constexpr std::size_t kLengths[] = {16, 32, 208, 4096, 16 * 1009};
+
+TEST_F(Add, Bf16) {
+  for (const std::size_t n : kLengths) CheckSum("add bf16", add_bf16, n, kBf16Half);
+}
+TEST_F(Add, F32) {
+  for (const std::size_t n : kLengths) CheckSum("add f32", add_f32, n, 0);
+}
+TEST_F(Add, ResidualF32) {
+  for (const std::size_t n : kLengths) CheckSum("add residual", add_residual_f32, n, 0);
 }
 
 // All signs and exponents of normal bf16 for both operands, with changing fractions; results that
 // f32 holds are the nearest bf16.
-TEST_F(Add, AllExponents) {
+TEST_F(Add, Bf16OfAllExponents) {
   Guarded<bfloat16> a(512), b(512), y(512);
   for (unsigned shift = 0; shift < 512; ++shift) {
     for (unsigned i = 0; i < 512; ++i) {

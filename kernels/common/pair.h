@@ -5,7 +5,10 @@
 
 #include <aie_api/aie.hpp>
 
+#include "kernels/common/tile.h"
+
 namespace xdna::kernels {
+inline namespace TILE_BUILD {
 
 // high + low = x to 2^-16 of x under rounding to nearest (2^-8 each): high is x as bf16, low the
 // rest, which the subtraction gives exactly.
@@ -31,6 +34,7 @@ inline v16accfloat MultiplyAdd(const v16accfloat& acc, const Pair& a, const v16b
   return aie::mac(aie::mac(acc, a.high, b), a.low, b);
 }
 
+}  // namespace TILE_BUILD
 }  // namespace xdna::kernels
 
 #endif  // KERNELS_COMMON_PAIR_H_

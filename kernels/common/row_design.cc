@@ -1,28 +1,20 @@
 #include "kernels/common/row_design.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace xdna::kernels {
-namespace {
 
-double Total(const Issue& issue, double rows, double width) {
-  return issue.per_vector * rows * width / 16 + issue.per_row * rows + issue.per_call;
-}
-
-}  // namespace
-
-Design RowDesign(std::string name, std::size_t rows, std::size_t width, std::vector<Fifo> fifos,
-                 std::vector<Local> locals, const RowCost& cost) {
-  const auto m = static_cast<double>(rows), n = static_cast<double>(width);
-  const Issue& ops = cost.vector_ops;
+Design RowDesign(std::string name, const KernelCall& call, std::vector<Fifo> fifos,
+                 std::vector<Local> locals, CodeGenerator generator) {
+  const std::vector<std::int64_t> arguments(call.arguments.begin(), call.arguments.end());
   Design design;
   design.name = std::move(name);
   design.fifos = std::move(fifos);
   design.locals = std::move(locals);
-  design.core_cycles = std::max(Total(ops, m, n), Total(cost.loads, m, n) / 2);
-  design.program_bytes =
-      static_cast<std::size_t>(16 * (ops.per_vector + ops.per_row + ops.per_call + 64));
+  design.core_cycles = CoreCycles(call.function, arguments, generator);
+  design.program_bytes = ProgramBytes(call.function, arguments);
   return design;
 }
 

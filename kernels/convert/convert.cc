@@ -18,7 +18,7 @@ void Convert(const X* x, Y* y, int32 n) {
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void convert_f32_bf16(const float* x, bfloat16* y, int32 n, int32 rounding) {
   aie::set_rounding(static_cast<aie::rounding_mode>(rounding));
@@ -27,4 +27,4 @@ void convert_f32_bf16(const float* x, bfloat16* y, int32 n, int32 rounding) {
 
 void convert_bf16_f32(const bfloat16* x, float* y, int32 n) { Convert(x, y, n); }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -9,17 +9,15 @@
 namespace xdna::kernels {
 
 // convert_f32_bf16.
-inline Design ConvertToBf16Design(std::size_t n) {
-  return RowDesign("convert f32 bf16", 1, n,
-                   {Stream("x", true, 0, 4 * n), Stream("y", false, 0, 2 * n)}, {},
-                   {{2, 0, 0}, {2, 0, 0}});
+inline Design ConvertToBf16Design(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("convert f32 bf16", {"convert_f32_bf16", {n, 12}},
+                   {Stream("x", true, 0, 4 * n), Stream("y", false, 0, 2 * n)}, {}, generator);
 }
 
 // convert_bf16_f32.
-inline Design ConvertToF32Design(std::size_t n) {
-  return RowDesign("convert bf16 f32", 1, n,
-                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 4 * n)}, {},
-                   {{2, 0, 0}, {1, 0, 0}});
+inline Design ConvertToF32Design(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("convert bf16 f32", {"convert_bf16_f32", {n}},
+                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 4 * n)}, {}, generator);
 }
 
 }  // namespace xdna::kernels

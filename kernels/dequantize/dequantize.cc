@@ -25,7 +25,7 @@ void Dequantize(const int32* x, const float* row_scale, const float* column_scal
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void dequantize_bf16(const int32* x, const float* row_scale, const float* column_scale, bfloat16* y,
                      int32 rows, int32 width) {
@@ -37,4 +37,4 @@ void dequantize_f32(const int32* x, const float* row_scale, const float* column_
   Dequantize(x, row_scale, column_scale, y, rows, width);
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

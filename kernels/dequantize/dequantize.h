@@ -7,13 +7,15 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 void dequantize_bf16(const int32* x, const float* row_scale, const float* column_scale, bfloat16* y,
                      int32 rows, int32 width);
 void dequantize_f32(const int32* x, const float* row_scale, const float* column_scale, float* y,
                     int32 rows, int32 width);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_DEQUANTIZE_DEQUANTIZE_H_

@@ -9,12 +9,13 @@
 namespace xdna::kernels {
 
 // dequantize_bf16.
-inline Design DequantizeDesign(std::size_t rows, std::size_t width) {
+inline Design DequantizeDesign(std::size_t rows, std::size_t width,
+                               CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "dequantize", rows, width,
+      "dequantize", {"dequantize_bf16", {rows, width}},
       {Stream("x", true, 0, 4 * rows * width), Stream("scales", true, 1, 4 * (rows + width)),
        Stream("y", false, 0, 2 * rows * width)},
-      {}, {{34, 1, 0}, {4, 0, 0}});
+      {}, generator);
 }
 
 }  // namespace xdna::kernels

@@ -20,7 +20,7 @@ v16bfloat16 Product(const v16bfloat16& a, const v16bfloat16& b) {
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void gelu_bf16(const bfloat16* x, bfloat16* y, int32 n) {
   event0();
@@ -49,4 +49,4 @@ void gelu_stock_bf16(const bfloat16* x, bfloat16* y, int32 n) {
   event1();
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

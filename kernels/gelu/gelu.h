@@ -5,7 +5,9 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 // x Phi(x) by the polynomial of gelu_lanes.h in f32, rounded to nearest once.
 void gelu_bf16(const bfloat16* x, bfloat16* y, int32 n);
@@ -13,6 +15,6 @@ void gelu_bf16(const bfloat16* x, bfloat16* y, int32 n);
 // tanh from its 32 segments. Off by up to 0.023, and low on average.
 void gelu_stock_bf16(const bfloat16* x, bfloat16* y, int32 n);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_GELU_GELU_H_

@@ -9,15 +9,16 @@
 namespace xdna::kernels {
 
 // gelu_bf16.
-inline Design GeluDesign(std::size_t n) {
-  return RowDesign("gelu", 1, n, {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {},
-                   {{216, 0, 0}, {1, 0, 0}});
+inline Design GeluDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("gelu", {"gelu_bf16", {n}},
+                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {}, generator);
 }
 
 // gelu_stock_bf16, with the tanh table twice.
-inline Design GeluStockDesign(std::size_t n) {
-  return RowDesign("gelu stock", 1, n, {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)},
-                   {{"tanh table", 1024}}, {{25, 0, 0}, {17, 0, 0}});
+inline Design GeluStockDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("gelu stock", {"gelu_stock_bf16", {n}},
+                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)},
+                   {{"tanh table", 1024}}, generator);
 }
 
 }  // namespace xdna::kernels

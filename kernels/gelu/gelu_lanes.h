@@ -4,7 +4,10 @@
 
 #include <aie_api/aie.hpp>
 
+#include "kernels/common/tile.h"
+
 namespace xdna::kernels {
+inline namespace TILE_BUILD {
 
 // x Phi(x) with Phi(x) = 1/2 + x P(x^2) for |x| <= 4.5255 (4.5255^2 = 20.48), 0 and 1 beyond. P is
 // the minimax polynomial of degree 9 of erf(x / sqrt 2) / 2x, by Remez exchange with the weight
@@ -35,6 +38,7 @@ inline v16accfloat GeluErf(const v16float& x) {
   return v16accfloat(y);
 }
 
+}  // namespace TILE_BUILD
 }  // namespace xdna::kernels
 
 #endif  // KERNELS_GELU_GELU_LANES_H_

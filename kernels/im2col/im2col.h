@@ -10,6 +10,8 @@
 
 #include <aie_api/aie.hpp>
 
+#include "kernels/common/tile.h"
+
 namespace xdna::kernels {
 
 struct Im2colWindow {
@@ -21,10 +23,10 @@ struct Im2colWindow {
 
 }  // namespace xdna::kernels
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void im2col_bf16(const bfloat16* x, bfloat16* y, const xdna::kernels::Im2colWindow* window);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_IM2COL_IM2COL_H_

@@ -43,7 +43,9 @@ Pair Centred(const bfloat16* x, const v16accfloat& mean) {
 struct TwoPass {
   static Moments Of(const bfloat16* x, int32 width, float inverse_width) {
     v16accfloat sum = aie::zeros<accfloat, 16>();
-    for (int32 i = 0; i < width; i += kLanes) sum = aie::add(sum, aie::load_v<16>(x + i));
+    for (int32 i = 0; i < width; i += kLanes) chess_prepare_for_pipelining {
+        sum = aie::add(sum, aie::load_v<16>(x + i));
+      }
     const float mean = Sum(sum) * inverse_width;
     const v16accfloat means(aie::broadcast<float, 16>(mean));
     v16accfloat squares = aie::zeros<accfloat, 16>();
@@ -105,7 +107,7 @@ void LayerNorm(const bfloat16* x, bfloat16* y, int32 rows, int32 width, const Ou
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void layer_norm_bf16(const bfloat16* x, const bfloat16* gamma, const bfloat16* beta, bfloat16* y,
                      int32 rows, int32 width) {
@@ -141,4 +143,4 @@ void layer_norm_nosqrt3_bf16(const bfloat16* x, const bfloat16* gamma, const bfl
   LayerNorm<TwoPass, NoSqrt<3>>(x, y, rows, width, Affine{gamma, beta});
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

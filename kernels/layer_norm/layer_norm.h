@@ -7,7 +7,9 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 // Two passes (mean, then squares of the differences), aie::invsqrt: the default.
 void layer_norm_bf16(const bfloat16* x, const bfloat16* gamma, const bfloat16* beta, bfloat16* y,
@@ -29,6 +31,6 @@ void layer_norm_nosqrt2_bf16(const bfloat16* x, const bfloat16* gamma, const bfl
 void layer_norm_nosqrt3_bf16(const bfloat16* x, const bfloat16* gamma, const bfloat16* beta,
                              bfloat16* y, int32 rows, int32 width);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_LAYER_NORM_LAYER_NORM_H_

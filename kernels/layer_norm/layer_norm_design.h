@@ -9,20 +9,22 @@
 namespace xdna::kernels {
 
 // layer_norm_bf16.
-inline Design LayerNormDesign(std::size_t rows, std::size_t width) {
+inline Design LayerNormDesign(std::size_t rows, std::size_t width,
+                              CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "layer_norm", rows, width,
+      "layer_norm", {"layer_norm_bf16", {rows, width}},
       {Stream("x", true, 0, 2 * rows * width), Stream("gamma, beta", true, 1, 4 * width, 1),
        Stream("y", false, 0, 2 * rows * width)},
-      {}, {{27, 85, 0}, {5, 0, 0}});
+      {}, generator);
 }
 
 // layer_norm_folded_bf16.
-inline Design LayerNormFoldedDesign(std::size_t rows, std::size_t width) {
+inline Design LayerNormFoldedDesign(std::size_t rows, std::size_t width,
+                                    CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "layer_norm folded", rows, width,
+      "layer_norm folded", {"layer_norm_folded_bf16", {rows, width}},
       {Stream("x", true, 0, 2 * rows * width), Stream("y", false, 0, 2 * rows * width)}, {},
-      {{20, 85, 0}, {3, 0, 0}});
+      generator);
 }
 
 }  // namespace xdna::kernels

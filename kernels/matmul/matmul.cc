@@ -77,23 +77,23 @@ template <typename Out>
 void Finish(const float* c, Out* y, int32 m, int32 n, const xdna::kernels::MatmulEpilogue& e) {
   event0();
   const v16float scale = aie::broadcast<float, 16>(e.scale);
-  for (int32 i = 0; i < m; i += 4) {
-    for (int32 j = 0; j < n; j += 4) {
-      const int32 at = i * n + j * 4;
-      v16accfloat value(aie::load_v<16>(c + at));
-      // The emulated f32 products and the polynomial need rounding to nearest; the register's last
-      // word is the result's.
-      aie::set_rounding(aie::rounding_mode::conv_even);
-      if (e.scale != 1.0F) value = aie::mul(value.to_vector<float>(), scale);
-      if (e.bias != nullptr) {
-        value = aie::add(value, aie::load_v<4>(e.bias + j).grow_replicate<16>());
-      }
-      if (e.gelu) value = xdna::kernels::GeluErf(value.to_vector<float>());
-      if (e.residual != nullptr) value = aie::add(value, aie::load_v<16>(e.residual + at));
-      aie::set_rounding(e.rounding);
-      Store(y + at, value);
+  for (int32 i = 0; i < m; i += 4) chess_loop_range(0, ) {
+      for (int32 j = 0; j < n; j += 4) chess_prepare_for_pipelining {
+          const int32 at = i * n + j * 4;
+          v16accfloat value(aie::load_v<16>(c + at));
+          // The emulated f32 products and the polynomial need rounding to nearest; the register's
+          // last word is the result's.
+          aie::set_rounding(aie::rounding_mode::conv_even);
+          if (e.scale != 1.0F) value = aie::mul(value.to_vector<float>(), scale);
+          if (e.bias != nullptr) {
+            value = aie::add(value, aie::load_v<4>(e.bias + j).grow_replicate<16>());
+          }
+          if (e.gelu) value = xdna::kernels::GeluErf(value.to_vector<float>());
+          if (e.residual != nullptr) value = aie::add(value, aie::load_v<16>(e.residual + at));
+          aie::set_rounding(e.rounding);
+          Store(y + at, value);
+        }
     }
-  }
   event1();
 }
 
@@ -103,22 +103,22 @@ void FinishInt(const int32* c, Out* y, int32 m, int32 n,
   event0();
   aie::set_rounding(e.rounding);
   aie::set_saturation(aie::saturation_mode::saturate);
-  for (int32 i = 0; i < m; i += 4) {
-    for (int32 j = 0; j < n; j += 8) {
-      const int32 at = i * n + j * 4;
-      aie::accum<acc32, 32> value(aie::load_v<32>(c + at));
-      if (e.bias != nullptr) {
-        value = aie::add(value, aie::load_v<8>(e.bias + j).grow_replicate<32>());
-      }
-      aie::store_v(y + at, value.to_vector<Out>(e.shift));
+  for (int32 i = 0; i < m; i += 4) chess_loop_range(0, ) {
+      for (int32 j = 0; j < n; j += 8) chess_prepare_for_pipelining {
+          const int32 at = i * n + j * 4;
+          aie::accum<acc32, 32> value(aie::load_v<32>(c + at));
+          if (e.bias != nullptr) {
+            value = aie::add(value, aie::load_v<8>(e.bias + j).grow_replicate<32>());
+          }
+          aie::store_v(y + at, value.to_vector<Out>(e.shift));
+        }
     }
-  }
   event1();
 }
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void matmul_bf16(const bfloat16* a, const bfloat16* b, float* c, int32 m, int32 k, int32 n,
                  int32 first) {
@@ -168,4 +168,4 @@ void matmul_finish_int32(const int32* c, int32* y, int32 m, int32 n,
   FinishInt(c, y, m, n, *epilogue);
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -9,6 +9,8 @@
 
 #include <aie_api/aie.hpp>
 
+#include "kernels/common/tile.h"
+
 namespace xdna::kernels {
 
 // y = act(scale c + bias) + residual, in f32; then one rounding.
@@ -29,7 +31,7 @@ struct MatmulIntEpilogue {
 
 }  // namespace xdna::kernels
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 // C in f32, so that it is rounded to bf16 once, in the epilogue.
 void matmul_bf16(const bfloat16* a, const bfloat16* b, float* c, int32 m, int32 k, int32 n,
@@ -53,6 +55,6 @@ void matmul_finish_int16(const int32* c, int16* y, int32 m, int32 n,
 void matmul_finish_int32(const int32* c, int32* y, int32 m, int32 n,
                          const xdna::kernels::MatmulIntEpilogue* epilogue);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_MATMUL_MATMUL_H_

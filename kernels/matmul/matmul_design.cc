@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/cost/cost.h"
 
 namespace xdna::kernels {
 namespace {
@@ -23,6 +25,11 @@ void CheckConfig(const MatmulConfig& c) {
   if (c.reload && (c.in_bytes != 2 || c.out_bytes != 2)) {
     Throw(ErrorCode::kInvalidArgument, "matmul: only a bf16 C can be reloaded as bf16");
   }
+  if ((c.in_bytes == 1 && (c.residual || c.scaled || c.gelu)) ||
+      (c.reload && (c.bias || c.residual || c.scaled || c.gelu))) {
+    Throw(ErrorCode::kInvalidArgument,
+          "matmul: scale, GELU and residual are for bf16, and no epilogue for a reloaded C");
+  }
   if (c.m == 0 || c.k == 0 || c.n == 0 || c.steps == 0 || c.m % kRows != 0 || c.k % kDepth != 0 ||
       c.n % ColsOf(c) != 0) {
     Throw(ErrorCode::kInvalidArgument,
@@ -40,23 +47,34 @@ Pattern Blocks(std::size_t rows, std::size_t cols, std::size_t r, std::size_t t,
           .dims = {{rows / r, r * cols}, {cols / t, t}, {r, cols}, {t, 1}}};
 }
 
-// Blocks of the register blocking along a dimension of `tiles`: whole ones, then one by one.
-std::size_t BlocksOf(std::size_t tiles, std::size_t per_block) {
-  return tiles / per_block + tiles % per_block;
+// 0 where the output is C as it is.
+double FinishCycles(const MatmulConfig& c, CodeGenerator generator) {
+  const bool works = c.bias || c.residual || c.scaled || c.gelu;
+  if (c.reload || (c.out_bytes == 4 && !works)) return 0;
+  const auto m = static_cast<std::int64_t>(c.m), n = static_cast<std::int64_t>(c.n);
+  if (c.in_bytes == 1) {
+    const char* function = c.out_bytes == 1   ? "matmul_finish_int8"
+                           : c.out_bytes == 2 ? "matmul_finish_int16"
+                                              : "matmul_finish_int32";
+    return CoreCycles(function, {m, n, c.bias}, generator);
+  }
+  return CoreCycles(c.out_bytes == 2 ? "matmul_finish_bf16" : "matmul_finish_f32",
+                    {m, n, c.bias, c.residual, c.scaled, c.gelu}, generator);
 }
 
-double Cycles(const MatmulConfig& c) {
-  const std::size_t t = ColsOf(c), rows = c.m / kRows, cols = c.n / t;
-  const std::size_t vmacs = rows * cols * (c.k / kDepth);
-  const auto blocks =
-      static_cast<double>(BlocksOf(rows, 4) * BlocksOf(cols, c.in_bytes == 1 ? 2 : 4));
-  const auto moved = static_cast<double>(c.m * c.n * (c.reload ? 2 : 4)) / 32;
-  return static_cast<double>(c.steps) * (static_cast<double>(vmacs) + 2 * moved + 16 * blocks);
+double Cycles(const MatmulConfig& c, CodeGenerator generator) {
+  const auto m = static_cast<std::int64_t>(c.m), k = static_cast<std::int64_t>(c.k),
+             n = static_cast<std::int64_t>(c.n);
+  const auto step = [&](std::int64_t first) {
+    if (c.reload) return CoreCycles("matmul_reload_bf16", {m, k, n, first, 0}, generator);
+    return CoreCycles(c.in_bytes == 1 ? "matmul_int8" : "matmul_bf16", {m, k, n, first}, generator);
+  };
+  return step(1) + static_cast<double>(c.steps - 1) * step(0) + FinishCycles(c, generator);
 }
 
 }  // namespace
 
-Design MatmulDesign(const MatmulConfig& c) {
+Design MatmulDesign(const MatmulConfig& c, CodeGenerator generator) {
   CheckConfig(c);
   const std::size_t t = ColsOf(c);
   Design d;
@@ -91,7 +109,7 @@ Design MatmulDesign(const MatmulConfig& c) {
   // Four block shapes of up to 16 unrolled VMACs with their loads and stores, and the epilogue.
   d.program_bytes = 6144;
   d.macs = static_cast<double>(c.m * c.k * c.n * c.steps);
-  d.core_cycles = Cycles(c);
+  d.core_cycles = Cycles(c, generator);
   return d;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "kernels/aie/slot_model/slot_model.h"
 #include "kernels/design/design.h"
 
 namespace xdna::kernels {
@@ -15,16 +16,17 @@ struct MatmulConfig {
   std::size_t in_bytes = 2;         // 2: bf16, 1: int8
   std::size_t out_bytes = 2;        // bf16: 2, 4; int8: 1, 2, 4
   bool bias = false, residual = false;
-  bool reload = false;  // C as bf16 from step to step, in the output's buffer
+  bool reload = false;                // C as bf16 from step to step, in the output's buffer
+  bool scaled = false, gelu = false;  // of the epilogue, bf16 only
 };
 
 // One call is a tile of C, all steps of k. A comes on channel 0; B, bias and residual on channel 1.
 // A C of 4 bytes is made in the output's object, others in memory of their own. The memory tile
-// brings row-major panels into blocks, and C back. Cycles: a VMAC each, one every cycle in the loop
-// over k, and for each block of C the load and store of its accumulators at 32 bytes a cycle and a
-// loop's fill of 16 cycles (VMAC and load latencies); with chess-like software pipelining. Throws
-// kInvalidArgument if a size is no multiple or a type does not exist.
-Design MatmulDesign(const MatmulConfig& config);
+// brings row-major panels into blocks, and C back. Cycles are kernels/cost's of the products, the
+// first of them from zero, and of the epilogue, which a C of the output's type goes without if it
+// has no work. Throws kInvalidArgument if a size is no multiple or a type or epilogue does not
+// exist.
+Design MatmulDesign(const MatmulConfig& config, CodeGenerator generator = CodeGenerator::kChess);
 
 // All m, k, n up to `most` whose design fits, the others of `like` as given; m outermost.
 std::vector<MatmulConfig> LegalMatmulTiles(const MatmulConfig& like, std::size_t most);

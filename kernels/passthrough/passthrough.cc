@@ -2,7 +2,7 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void passthrough_words(const int32* x, int32* y, int32 words) {
   constexpr int32 kLanes = 8;  // one load and one store of 256 bits
@@ -15,4 +15,4 @@ void passthrough_words(const int32* x, int32* y, int32 words) {
   event1();
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -5,10 +5,12 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 void passthrough_words(const int32* x, int32* y, int32 words);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_PASSTHROUGH_PASSTHROUGH_H_

@@ -10,10 +10,11 @@
 namespace xdna::kernels {
 
 // passthrough_words.
-inline Design PassthroughDesign(std::size_t words) {
-  return RowDesign("passthrough", 1, words,
+inline Design PassthroughDesign(std::size_t words,
+                                CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("passthrough", {"passthrough_words", {words}},
                    {Stream("x", true, 0, 4 * words), Stream("y", false, 0, 4 * words)}, {},
-                   {{0, 0, 0}, {2, 0, 0}});
+                   generator);
 }
 
 }  // namespace xdna::kernels

@@ -45,7 +45,9 @@ void QuantizeRows(const T* x, int8* q, float* scale, int32 rows, int32 width) {
   SetModes();
   for (int32 row = 0; row < rows; ++row, x += width, q += width) {
     v16float largest = aie::zeros<float, 16>();
-    for (int32 i = 0; i < width; i += kLanes) largest = aie::max(largest, aie::abs(Load(x + i)));
+    for (int32 i = 0; i < width; i += kLanes) chess_prepare_for_pipelining {
+        largest = aie::max(largest, aie::abs(Load(x + i)));
+      }
     const float top = aie::reduce_max(largest);
     const bool zero = top < kSmallest;
     scale[row] = zero ? 0.0F : top * (1.0F / kTop);
@@ -64,7 +66,7 @@ void QuantizeGiven(const T* x, int8* q, float inverse_scale, int32 n) {
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void quantize_rows_bf16(const bfloat16* x, int8* q, float* scale, int32 rows, int32 width) {
   QuantizeRows(x, q, scale, rows, width);
@@ -82,4 +84,4 @@ void quantize_f32(const float* x, int8* q, float inverse_scale, int32 n) {
   QuantizeGiven(x, q, inverse_scale, n);
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -6,7 +6,9 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 // scale = largest |x| of the row / 127. Rows all below 2^-100 get scale 0 and zeros.
 void quantize_rows_bf16(const bfloat16* x, int8* q, float* scale, int32 rows, int32 width);
@@ -16,6 +18,6 @@ void quantize_rows_f32(const float* x, int8* q, float* scale, int32 rows, int32 
 void quantize_bf16(const bfloat16* x, int8* q, float inverse_scale, int32 n);
 void quantize_f32(const float* x, int8* q, float inverse_scale, int32 n);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_QUANTIZE_QUANTIZE_H_

@@ -9,11 +9,12 @@
 namespace xdna::kernels {
 
 // quantize_rows_bf16.
-inline Design QuantizeRowsDesign(std::size_t rows, std::size_t width) {
-  return RowDesign("quantize rows", rows, width,
+inline Design QuantizeRowsDesign(std::size_t rows, std::size_t width,
+                                 CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("quantize rows", {"quantize_rows_bf16", {rows, width}},
                    {Stream("x", true, 0, 2 * rows * width), Stream("q", false, 0, rows * width),
                     Stream("scale", false, 1, 4 * rows)},
-                   {}, {{31, 8, 0}, {2, 0, 0}});
+                   {}, generator);
 }
 
 }  // namespace xdna::kernels

@@ -4,7 +4,7 @@
 
 #include "kernels/common/pair.h"
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void scale_bf16(const bfloat16* x, bfloat16* y, float factor, int32 n) {
   constexpr int32 kLanes = 16;
@@ -18,4 +18,4 @@ void scale_bf16(const bfloat16* x, bfloat16* y, float factor, int32 n) {
   event1();
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

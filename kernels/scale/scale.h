@@ -5,10 +5,12 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 void scale_bf16(const bfloat16* x, bfloat16* y, float factor, int32 n);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_SCALE_SCALE_H_

@@ -9,9 +9,9 @@
 namespace xdna::kernels {
 
 // scale_bf16.
-inline Design ScaleDesign(std::size_t n) {
-  return RowDesign("scale", 1, n, {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {},
-                   {{3, 0, 6}, {1, 0, 0}});
+inline Design ScaleDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("scale", {"scale_bf16", {n}},
+                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {}, generator);
 }
 
 }  // namespace xdna::kernels

@@ -3,6 +3,7 @@
 #include <lut_based_ops.h>
 
 #include <aie_api/aie.hpp>
+#include <bit>
 
 #include "kernels/common/pair.h"
 
@@ -12,8 +13,9 @@ using xdna::kernels::Pair;
 using xdna::kernels::Split;
 
 constexpr int32 kLanes = 16;
-constexpr bfloat16 kLowest = bfloat16::from_bits(0xFF7F);  // the most negative finite number
-constexpr bfloat16 kZero = bfloat16::from_bits(0);
+constexpr bfloat16 kLowest =
+    std::bit_cast<bfloat16>(uint16{0xFF7F});  // the most negative finite number
+constexpr bfloat16 kZero = 0.0F;
 constexpr bfloat16 kClamp = -127.0F;
 
 // Lanes of the vector at column i from `valid` on hold `pad`.
@@ -29,7 +31,9 @@ v16bfloat16 Load(const bfloat16* row, int32 i, int32 valid) {
 
 bfloat16 RowMax(const bfloat16* row, int32 width, int32 valid) {
   v16bfloat16 highest = aie::broadcast<bfloat16, 16>(kLowest);
-  for (int32 i = 0; i < width; i += kLanes) highest = aie::max(highest, Load(row, i, valid));
+  for (int32 i = 0; i < width; i += kLanes) chess_prepare_for_pipelining {
+      highest = aie::max(highest, Load(row, i, valid));
+    }
   return aie::reduce_max(highest);
 }
 
@@ -89,7 +93,7 @@ void Softmax(const bfloat16* x, bfloat16* y, int32 rows, int32 width, int32 vali
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void softmax_bf16(const bfloat16* x, bfloat16* y, int32 rows, int32 width, int32 valid) {
   Softmax<InverseAsPair>(x, y, rows, width, valid);
@@ -153,4 +157,4 @@ void softmax_online_finish_bf16(const bfloat16* x, const float* state, bfloat16*
   event1();
 }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

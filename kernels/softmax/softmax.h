@@ -9,7 +9,9 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 // exp(x - max) / sum, differences below -127 taken as -127 (exp is 0 there, and the table wraps
 // below -128), 1/sum as two bf16: rows sum to 1 but for the last rounding.
@@ -29,6 +31,6 @@ void softmax_online_block_bf16(const bfloat16* x, float* state, int32 rows, int3
 void softmax_online_finish_bf16(const bfloat16* x, const float* state, bfloat16* y, int32 rows,
                                 int32 width, int32 valid);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_SOFTMAX_SOFTMAX_H_

@@ -10,19 +10,21 @@
 namespace xdna::kernels {
 
 // softmax_bf16.
-inline Design SoftmaxDesign(std::size_t rows, std::size_t width) {
+inline Design SoftmaxDesign(std::size_t rows, std::size_t width,
+                            CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "softmax", rows, width,
+      "softmax", {"softmax_bf16", {rows, width, width}},
       {Stream("x", true, 0, 2 * rows * width), Stream("y", false, 0, 2 * rows * width)},
-      {{"exp tables", 4096}}, {{18, 26, 0}, {35, 0, 0}});
+      {{"exp tables", 4096}}, generator);
 }
 
 // softmax_stock_bf16.
-inline Design SoftmaxStockDesign(std::size_t rows, std::size_t width) {
+inline Design SoftmaxStockDesign(std::size_t rows, std::size_t width,
+                                 CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign(
-      "softmax stock", rows, width,
+      "softmax stock", {"softmax_stock_bf16", {rows, width, width}},
       {Stream("x", true, 0, 2 * rows * width), Stream("y", false, 0, 2 * rows * width)},
-      {{"exp tables", 4096}}, {{12, 9, 0}, {34, 0, 0}});
+      {{"exp tables", 4096}}, generator);
 }
 
 }  // namespace xdna::kernels

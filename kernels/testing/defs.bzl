@@ -10,11 +10,18 @@ _FREESTANDING = [
 ]
 
 def tile_kernel(name, srcs, hdrs, deps = []):
-    """What the tile runs, NAME_headers with its declarations alone, NAME_counted which counts."""
+    """What the tile runs, NAME_headers with its declarations alone, NAME_counted which counts.
+
+    NAME_freestanding, which //kernels:freestanding builds for all of the registry, is the source
+    against no more than the names of the vendor's headers.
+    """
     cc_library(
         name = name + "_headers",
         hdrs = hdrs,
-        deps = deps + ["//kernels/aie:aie_api"],
+        deps = deps + [
+            "//kernels/aie:aie_api",
+            "//kernels/common:tile",
+        ],
     )
     cc_library(
         name = name,
@@ -30,8 +37,45 @@ def tile_kernel(name, srcs, hdrs, deps = []):
         deps = [":" + name + "_headers"],
     )
 
-def tile_kernel_test(name, kernel, source, srcs, faults, deps = []):
+    cc_library(
+        name = name + "_freestanding",
+        srcs = srcs,
+        # Before the host's headers, which come with the kernel's own.
+        copts = _FREESTANDING + ["-Ikernels/aie/vendor_layout"],
+        tags = ["manual"],
+        deps = [
+            ":%s_headers" % name,
+            "//kernels/aie:vendor_layout",
+        ],
+    )
+
+def tile_kernel_cost(name):
+    """NAME_cost: how //kernels/cost calls the functions of the kernel NAME, out of NAME_cost.cc."""
+    cc_library(
+        name = name + "_cost",
+        srcs = [name + "_cost.cc"],
+        local_defines = ["AIE_HOST_COUNT=1"],
+        deps = [
+            ":%s_counted" % name,
+            ":%s_headers" % name,
+            "//base:error",
+            "//kernels/cost:kernel_cost",
+        ],
+    )
+
+def tile_kernel_test(
+        name,
+        kernel,
+        source,
+        srcs,
+        faults,
+        variants = {},
+        deps = [],
+        more_faults = []):
     """The test NAME of a kernel, and NAME_faults, which expects it to fail for faulty kernels.
+
+    KERNEL_VARIANT_test is the part of NAME that is about a variant. The package's `faults` are the
+    programs of the test that is named like the package, for the kill table of all kernels.
 
     Args:
       name: of the test.
@@ -39,8 +83,22 @@ def tile_kernel_test(name, kernel, source, srcs, faults, deps = []):
       source: the kernel's source, which the faults change.
       srcs: of the test; they see the kernel's header and no more of it.
       faults: name -> (old text, new text); the old text occurs once in `source`.
+      variants: name -> the Google Test filter of its tests.
       deps: of the test.
+      more_faults: `faults` of other tests of this package (OTHER_test_programs).
     """
+    package = native.package_name().split("/")[-1]
+    for variant, filter in variants.items():
+        native.sh_test(
+            name = "%s_%s_test" % (package, variant),
+            size = "small",
+            srcs = ["//kernels/testing:variant_test.sh"],
+            args = [
+                "$(rootpath :%s)" % name,
+                "'%s'" % filter,
+            ],
+            data = [":" + name],
+        )
     cc_library(
         name = name + "_cases",
         testonly = True,
@@ -91,7 +149,7 @@ def tile_kernel_test(name, kernel, source, srcs, faults, deps = []):
                 "@googletest//:gtest_main",
             ],
         )
-        args.append("%s=$(rootpath :%s)" % (fault, faulty))
+        args.append("$(rootpath :%s)" % faulty)
         programs.append(":" + faulty)
     native.sh_test(
         name = name + "_faults",
@@ -100,6 +158,17 @@ def tile_kernel_test(name, kernel, source, srcs, faults, deps = []):
         args = args,
         data = programs,
     )
+    native.filegroup(
+        name = name + "_programs",
+        testonly = True,
+        srcs = programs,
+    )
+    if name == package + "_test":
+        native.filegroup(
+            name = "faults",
+            testonly = True,
+            srcs = [":%s_programs" % name] + more_faults,
+        )
 
 def _quoted(text):
     return "'" + text.replace("'", "'\\''").replace("$", "$$") + "'"

@@ -27,15 +27,17 @@ void Square(const T* __restrict x, T* __restrict y, int32 rows, int32 cols) {
 template <typename T>
 void Transpose(const T* x, T* y, int32 rows, int32 cols) {
   event0();
-  for (int32 i = 0; i < rows; i += kSide) {
-    for (int32 j = 0; j < cols; j += kSide) Square(x + i * cols + j, y + j * rows + i, rows, cols);
-  }
+  for (int32 i = 0; i < rows; i += kSide) chess_loop_range(0, ) {
+      for (int32 j = 0; j < cols; j += kSide) chess_prepare_for_pipelining {
+          Square(x + i * cols + j, y + j * rows + i, rows, cols);
+        }
+    }
   event1();
 }
 
 }  // namespace
 
-extern "C" {
+TILE_FUNCTIONS_BEGIN
 
 void transpose_bf16(const bfloat16* x, bfloat16* y, int32 rows, int32 cols) {
   Transpose(x, y, rows, cols);
@@ -43,4 +45,4 @@ void transpose_bf16(const bfloat16* x, bfloat16* y, int32 rows, int32 cols) {
 
 void transpose_int8(const int8* x, int8* y, int32 rows, int32 cols) { Transpose(x, y, rows, cols); }
 
-}  // extern "C"
+TILE_FUNCTIONS_END

@@ -7,11 +7,13 @@
 
 #include <aie_api/aie.hpp>
 
-extern "C" {
+#include "kernels/common/tile.h"
+
+TILE_FUNCTIONS_BEGIN
 
 void transpose_bf16(const bfloat16* x, bfloat16* y, int32 rows, int32 cols);
 void transpose_int8(const int8* x, int8* y, int32 rows, int32 cols);
 
-}  // extern "C"
+TILE_FUNCTIONS_END
 
 #endif  // KERNELS_TRANSPOSE_TRANSPOSE_H_

@@ -5,13 +5,17 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "base/error.h"
 
 namespace xdna::kernels {
 namespace {
 
+using aie::host::combine;
 using aie::host::issue_counts;
 using aie::host::memory_banks;
 
@@ -23,6 +27,7 @@ enum Id : std::size_t {
   kStorePorts,
   kVectorSlots,
   kMoveSlots,
+  kScalarSlots,
   kConvertsPerAccess,
   kVectorRegisters,
   kLoadLatency,
@@ -43,6 +48,7 @@ constexpr std::array kConstants = std::to_array<Constant>({
     {"vector slot", 1, "MAC or ALU operation a cycle", "AM020 ch. 4; llvm-aie slots", "high"},
     {"move slot", 1, "shuffle or register move a cycle",
      "llvm-aie slots; SILICON audit A2 (disassembly)", "high"},
+    {"scalar slot", 1, "operation or register crossing a cycle", "llvm-aie slots", "high"},
     {"conversion on the way", 2, "x 512 accumulator bits a load or store",
      "llvm-aie VLDA.UPS, VST.SRS (256 to 1024 bits)", "medium"},
     {"vector registers", 24, "of 256 bits", "AM020 ch. 4; llvm-aie", "high"},
@@ -96,17 +102,15 @@ const Rules& RulesOf(CodeGenerator generator) {
 
 // Operations by the slot that they take.
 struct Slots {
-  double loads = 0, stores = 0, vector = 0, move = 0;
+  double loads = 0, stores = 0, vector = 0, move = 0, scalar = 0;
   std::array<double, memory_banks> bank_loads = {}, bank_accesses = {};
 
   double accesses() const { return loads + stores; }
 };
 
 // The average of `parts` parts of the counts.
-Slots SlotsOf(const issue_counts& counts, std::uint64_t parts) {
-  const auto part = [parts](std::uint64_t count) {
-    return static_cast<double>(count) / static_cast<double>(parts);
-  };
+Slots SlotsOf(const issue_counts& counts, double parts) {
+  const auto part = [parts](std::uint64_t count) { return static_cast<double>(count) / parts; };
   Slots slots;
   slots.loads = part(counts.load_unplaced);
   slots.stores = part(counts.store_unplaced);
@@ -117,6 +121,7 @@ Slots SlotsOf(const issue_counts& counts, std::uint64_t parts) {
     slots.stores += part(counts.store[b]);
   }
   slots.vector = part(counts.vmac + counts.valu);
+  slots.scalar = part(counts.scalar);
   const double on_the_way = slots.accesses() * Value(kConvertsPerAccess);
   slots.move = part(counts.shuffle) + std::max(0.0, part(counts.convert) - on_the_way);
   return slots;
@@ -125,7 +130,8 @@ Slots SlotsOf(const issue_counts& counts, std::uint64_t parts) {
 // Cycles that the slots need at least, each a cycle or more.
 double Bound(const Slots& slots, bool knows_banks) {
   double bound = std::max({slots.vector / Value(kVectorSlots), slots.move / Value(kMoveSlots),
-                           slots.loads / Value(kLoadPorts), slots.stores / Value(kStorePorts)});
+                           slots.loads / Value(kLoadPorts), slots.stores / Value(kStorePorts),
+                           slots.scalar / Value(kScalarSlots)});
   if (knows_banks) {
     for (const double accesses : slots.bank_accesses) {
       bound = std::max(bound, accesses * Value(kBankPenalty));
@@ -147,37 +153,30 @@ double MacLatency(const LoopWork& loop) {
 // Outside loops: one memory access a cycle, since accumulators have one path (Jena's kernel page)
 // and pairs of others may meet in one bank.
 double StraightLine(const Slots& slots) {
-  return std::max({slots.accesses(), slots.vector, slots.move});
+  return std::max({slots.accesses(), slots.vector, slots.move, slots.scalar});
 }
 
 // Cycles of an entry whose surroundings run beside the loop: both must fit the slots.
 double OverlappedEntry(const LoopWork& loop, const Slots& body, const Slots& around,
                        double interval) {
   Slots all = around;
-  const auto n = static_cast<double>(loop.iterations);
+  const double n = loop.iterations;
   all.loads += n * body.loads;
   all.stores += n * body.stores;
   all.vector += n * body.vector;
   all.move += n * body.move;
+  all.scalar += n * body.scalar;
   return std::max(n * interval, Bound(all, false));
 }
 
-// change(a, b) of each count.
-template <typename Change>
-issue_counts Combine(const issue_counts& a, const issue_counts& b, const Change& change) {
-  issue_counts out;
-  for (std::uint64_t issue_counts::*member :
-       {&issue_counts::vmac, &issue_counts::load_unplaced, &issue_counts::store_unplaced,
-        &issue_counts::shuffle, &issue_counts::valu, &issue_counts::convert,
-        &issue_counts::misaligned}) {
-    out.*member = change(a.*member, b.*member);
-  }
-  for (unsigned bank = 0; bank < memory_banks; ++bank) {
-    out.load[bank] = change(a.load[bank], b.load[bank]);
-    out.store[bank] = change(a.store[bank], b.store[bank]);
-  }
-  return out;
-}
+// The thread's core as it is now, again at the end.
+struct CoreGuard {
+  aie::host::core_state before = aie::host::core();
+  CoreGuard() = default;
+  CoreGuard(const CoreGuard&) = delete;
+  CoreGuard& operator=(const CoreGuard&) = delete;
+  ~CoreGuard() { aie::host::core() = before; }
+};
 
 }  // namespace
 
@@ -197,9 +196,9 @@ LoopWork LoopFromRuns(const issue_counts& counts, std::uint64_t iterations,
   }
   const std::uint64_t more = iterations - fewer_iterations;
   LoopWork loop;
-  loop.iterations = iterations;
+  loop.iterations = static_cast<double>(iterations);
   loop.entries = entries;
-  loop.body = Combine(counts, fewer_counts, [&](std::uint64_t a, std::uint64_t b) {
+  loop.body = combine(counts, fewer_counts, [&](std::uint64_t a, std::uint64_t b) {
     if (a < b || (a - b) * iterations % more != 0) {
       Throw(ErrorCode::kInvalidArgument,
             "counts {} and {} of {} and {} iterations are not those of one loop", a, b, iterations,
@@ -207,7 +206,7 @@ LoopWork LoopFromRuns(const issue_counts& counts, std::uint64_t iterations,
     }
     return (a - b) * iterations / more;
   });
-  loop.around = Combine(counts, loop.body, [&](std::uint64_t all, std::uint64_t body) {
+  loop.around = combine(counts, loop.body, [&](std::uint64_t all, std::uint64_t body) {
     if (all < body) {
       Throw(ErrorCode::kInvalidArgument,
             "the loop's {} iterations issue {} operations of {}: it is not the only one that grows",
@@ -220,7 +219,7 @@ LoopWork LoopFromRuns(const issue_counts& counts, std::uint64_t iterations,
 
 Interval IntervalOf(CodeGenerator generator, const LoopWork& loop) {
   const Rules& rules = RulesOf(generator);
-  const Slots body = SlotsOf(loop.body, loop.entries * loop.iterations);
+  const Slots body = SlotsOf(loop.body, static_cast<double>(loop.entries) * loop.iterations);
   const double bound = std::max(Bound(body, rules.knows_banks), ChainBound(loop));
   Interval interval;
   const double two_iterations = 2 * body.loads;  // registers for their operands
@@ -245,8 +244,8 @@ Interval IntervalOf(CodeGenerator generator, const LoopWork& loop) {
 double Cycles(CodeGenerator generator, const LoopWork& loop) {
   const Rules& rules = RulesOf(generator);
   const double interval = IntervalOf(generator, loop).cycles();
-  const Slots body = SlotsOf(loop.body, loop.entries * loop.iterations);
-  const Slots around = SlotsOf(loop.around, loop.entries);
+  const Slots body = SlotsOf(loop.body, static_cast<double>(loop.entries) * loop.iterations);
+  const Slots around = SlotsOf(loop.around, static_cast<double>(loop.entries));
   const auto entries = static_cast<double>(loop.entries);
   const double straight = StraightLine(around);
   if (rules.overlaps_entries) {
@@ -256,7 +255,52 @@ double Cycles(CodeGenerator generator, const LoopWork& loop) {
   const double waits = (rules.exposes_mac ? MacLatency(loop) : 0) +
                        (rules.exposes_load ? Value(kLoadLatency) : 0) +
                        (rules.exposes_branch ? Value(kBranchLatency) : 0);
-  return entries * (static_cast<double>(loop.iterations) * interval + straight + waits);
+  return entries * (loop.iterations * interval + straight + waits);
+}
+
+double Cycles(CodeGenerator generator, const CallWork& call) {
+  double cycles = CallCycles() + StraightLine(SlotsOf(call.straight, 1));
+  for (const LoopWork& loop : call.loops) cycles += Cycles(generator, loop);
+  return cycles;
+}
+
+std::vector<LoopCounts> CountCall(const void* memory, const std::function<void()>& run) {
+  const CoreGuard guard;
+  aie::host::core_state& core = aie::host::core();
+  const auto log = std::make_unique<aie::host::loop_log>();
+  core = {};
+  core.loops = log.get();
+  core.memory = memory;
+  run();
+  const issue_counts rest = log->take(core.counts);
+  if (log->full) {
+    Throw(ErrorCode::kInternal, "a kernel of more than {} marked loops", aie::host::loop_log::most);
+  }
+  if (log->used == 0) {
+    LoopCounts straight;
+    straight.around = rest;
+    return {straight};
+  }
+  LoopCounts& last = log->loops[log->last];
+  last.around = last.around + rest;
+  return {log->loops, log->loops + log->used};
+}
+
+CallWork WorkOf(std::span<const LoopCounts> loops, MacType mac) {
+  CallWork call;
+  for (const LoopCounts& counts : loops) {
+    if (counts.id == nullptr || counts.nested || counts.entries == 0) {
+      call.straight = call.straight + counts.around + counts.body;
+      continue;
+    }
+    LoopWork& loop = call.loops.emplace_back();
+    loop.body = counts.body;
+    loop.around = counts.around;
+    loop.entries = counts.entries;
+    loop.iterations = static_cast<double>(counts.iterations) / static_cast<double>(counts.entries);
+    loop.mac = mac;
+  }
+  return call;
 }
 
 }  // namespace xdna::kernels

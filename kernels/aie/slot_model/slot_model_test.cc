@@ -132,6 +132,83 @@ TEST(LoopFromRuns, RefusesWhatIsNotALoop) {
   EXPECT_THROW(separate(30, 3, 10, 1, 0), Error);
 }
 
+LoopCounts Counted(const void* id, std::uint64_t vmac, std::uint64_t iterations,
+                   std::uint64_t entries) {
+  LoopCounts loop;
+  loop.id = id;
+  loop.body.vmac = vmac;
+  loop.around.valu = entries;
+  loop.iterations = iterations;
+  loop.entries = entries;
+  return loop;
+}
+
+TEST(WorkOf, LoopsAndWhatIsNone) {
+  const int ids[3] = {};
+  LoopCounts outer = Counted(&ids[1], 5, 7, 1);
+  outer.nested = true;
+  LoopCounts straight;
+  straight.around.load_unplaced = 3;
+  const LoopCounts counted[] = {Counted(&ids[0], 60, 30, 4), outer, straight};
+  const CallWork work = WorkOf(counted, MacType::kInteger);
+  ASSERT_EQ(work.loops.size(), 1U);
+  EXPECT_EQ(work.loops[0].body.vmac, 60U);
+  EXPECT_EQ(work.loops[0].around.valu, 4U);
+  EXPECT_EQ(work.loops[0].iterations, 7.5);
+  EXPECT_EQ(work.loops[0].entries, 4U);
+  EXPECT_EQ(work.loops[0].mac, MacType::kInteger);
+  // Not one of the loops: the one around others, and what ran without.
+  EXPECT_EQ(work.straight.vmac, 5U);
+  EXPECT_EQ(work.straight.valu, 1U);
+  EXPECT_EQ(work.straight.load_unplaced, 3U);
+}
+
+TEST(Cycles, OfACallAreItsLoopsOneAfterAnother) {
+  CallWork call;
+  EXPECT_EQ(Cycles(kChess, call), CallCycles());
+  call.straight.valu = 9;
+  EXPECT_EQ(Cycles(kChess, call), CallCycles() + 9);
+  LoopWork loop = OneIteration({.vmac = 8});
+  call.loops = {loop, loop};
+  EXPECT_EQ(Cycles(kPeano, call), CallCycles() + 9 + 2 * Cycles(kPeano, loop));
+}
+
+TEST(CountCall, NotesCountsAndLeavesTheCore) {
+  aie::host::core() = {};
+  aie::set_rounding(aie::rounding_mode::ceil);
+  const int ids[aie::host::loop_log::most + 1] = {};
+  const auto none = CountCall(nullptr, [] {
+    EXPECT_EQ(aie::get_rounding(), aie::rounding_mode::floor);  // as after reset
+    aie::host::core().counts.valu = 5;
+    aie::set_rounding(aie::rounding_mode::conv_odd);
+  });
+  ASSERT_EQ(none.size(), 1U);
+  EXPECT_EQ(none[0].id, nullptr);
+  EXPECT_EQ(none[0].around.valu, 5U);
+  EXPECT_EQ(aie::get_rounding(), aie::rounding_mode::ceil);
+  EXPECT_EQ(aie::host::core().counts, issue_counts{});
+  // What follows the last loop is around it.
+  const auto one = CountCall(nullptr, [&] {
+    aie::host::core().loops->last = aie::host::core().loops->place(&ids[0]);
+    aie::host::core().counts.vmac = 2;
+  });
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].id, &ids[0]);
+  EXPECT_EQ(one[0].around.vmac, 2U);
+  EXPECT_THROW(CountCall(nullptr,
+                         [&] {
+                           for (const int& id : ids) aie::host::core().loops->place(&id);
+                         }),
+               Error);
+  EXPECT_EQ(aie::host::core().loops, nullptr);
+  aie::host::core() = {};
+}
+
+TEST(Interval, OneScalarOperationACycle) {
+  EXPECT_EQ(Bundles(kChess, {.load = {2}, .scalar = 6}), 6);
+  EXPECT_EQ(Bundles(kChess, {.valu = 9, .scalar = 6, .branch = 1}), 9);
+}
+
 TEST(Constants, HaveUnitSourceAndTrust) {
   std::set<std::string> names;
   for (const Constant& constant : Constants()) {

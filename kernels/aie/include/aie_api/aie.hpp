@@ -18,8 +18,8 @@
 // * f32 has no multiplier: mul and mac of f32 are the toolchain's emulation by bf16 products.
 // * Vectors that a kernel leaves uninitialised are zero here and anything on the tile.
 // * The host's floating-point mode must be the default one (nearest even, no flush to zero).
-// * Built with AIE_HOST_COUNT=1, each operation adds to aie::host::core().counts what it issues;
-//   otherwise no trace of that is in the code.
+// * Built with AIE_HOST_COUNT=1, operations add to aie::host::core().counts what they issue, and
+//   marked loops note theirs in aie::host::core().loops; otherwise no trace of that is in the code.
 // * Headers need no more than a freestanding C++20 library. Two functions live in a library
 //   (kernels/aie:aie_api): the vectorised bf16 tile of mmul and the tables of lut_based_ops.h.
 //
@@ -33,6 +33,7 @@
 #include "aie_api/detail/accum.hpp"
 #include "aie_api/detail/bfloat16.hpp"
 #include "aie_api/detail/core.hpp"
+#include "aie_api/detail/counting.hpp"
 #include "aie_api/detail/elementary.hpp"
 #include "aie_api/detail/lut.hpp"
 #include "aie_api/detail/mmul.hpp"
@@ -57,8 +58,20 @@ inline v16int32 bfloat16_to_int(const v16bfloat16& v, int shift) {
 // Trace events and hints to the tile's compiler: nothing on the host.
 inline void event0() {}
 inline void event1() {}
+#define chess_flatten_loop
+// Where the API counts, these two mark loops (see counting.hpp); a loop takes one of them.
+#if AIE_HOST_COUNT
+#define chess_prepare_for_pipelining                                                              \
+  if (const ::aie::detail::LoopIteration aie_host_iteration(::aie::detail::LoopId([] {})); false) \
+    ;                                                                                             \
+  else
+#define chess_loop_range(...)                                          \
+  if (const ::aie::detail::OuterIteration aie_host_iteration{}; false) \
+    ;                                                                  \
+  else
+#else
 #define chess_prepare_for_pipelining
 #define chess_loop_range(...)
-#define chess_flatten_loop
+#endif
 
 #endif  // KERNELS_AIE_INCLUDE_AIE_API_AIE_HPP_

@@ -95,6 +95,12 @@ inline constexpr std::size_t memory_bank_bytes = 1 << 14;
 
 // Instructions issued, by the slot that they take. Loads and stores by bank of the tile's memory;
 // `unplaced` are those outside it (core::memory unset or elsewhere).
+// `scalar` are the scalar operations that the API itself stands for: values that go from scalar to
+// vector registers (broadcast) and back (reductions, scalar inv and invsqrt: one each, although the
+// float forms are calls into a library), and writes of the rounding and saturation registers.
+// `branch` are the ends of loops: an iteration of a loop that the kernel marks by
+// chess_prepare_for_pipelining or chess_loop_range. Not seen, since they are plain C++: arithmetic
+// on scalars, conditions, addresses (which loads and stores advance for free), unmarked loops.
 struct issue_counts {
   std::uint64_t vmac = 0;
   std::uint64_t load[memory_banks] = {};
@@ -103,9 +109,40 @@ struct issue_counts {
   std::uint64_t store_unplaced = 0;
   std::uint64_t shuffle = 0;
   std::uint64_t valu = 0;
-  std::uint64_t convert = 0;     // narrowing and widening (SRS, UPS, VCONV, VFLOOR)
+  std::uint64_t convert = 0;  // narrowing and widening (SRS, UPS, VCONV, VFLOOR)
+  std::uint64_t scalar = 0;
+  std::uint64_t branch = 0;
   std::uint64_t misaligned = 0;  // aligned loads and stores of addresses that aren't
+
+  friend bool operator==(const issue_counts&, const issue_counts&) = default;
 };
+
+// f(a, b) of each count.
+template <typename F>
+issue_counts combine(const issue_counts& a, const issue_counts& b, F&& f) {
+  constexpr std::uint64_t issue_counts::*members[] = {
+      &issue_counts::vmac,    &issue_counts::load_unplaced, &issue_counts::store_unplaced,
+      &issue_counts::shuffle, &issue_counts::valu,          &issue_counts::convert,
+      &issue_counts::scalar,  &issue_counts::branch,        &issue_counts::misaligned,
+  };
+  issue_counts out;
+  for (const auto member : members) {
+    out.*member = f(a.*member, b.*member);
+  }
+  for (unsigned bank = 0; bank < memory_banks; ++bank) {
+    out.load[bank] = f(a.load[bank], b.load[bank]);
+    out.store[bank] = f(a.store[bank], b.store[bank]);
+  }
+  return out;
+}
+inline issue_counts operator+(const issue_counts& a, const issue_counts& b) {
+  return combine(a, b, [](std::uint64_t x, std::uint64_t y) { return x + y; });
+}
+inline issue_counts operator-(const issue_counts& a, const issue_counts& b) {
+  return combine(a, b, [](std::uint64_t x, std::uint64_t y) { return x - y; });
+}
+
+struct loop_log;  // counting.hpp
 
 // One core's state. Registers are sticky: they keep their value from kernel to kernel.
 struct core_state {
@@ -113,6 +150,7 @@ struct core_state {
   saturation_mode saturation = saturation_mode::none;
   host::options options;
   issue_counts counts;
+  loop_log* loops = nullptr;     // where a counting build notes marked loops; not owned
   const void* memory = nullptr;  // where the tile's 64 KiB lie on the host
 };
 
@@ -124,10 +162,20 @@ inline core_state& core() {
 
 }  // namespace host
 
-inline void set_rounding(rounding_mode mode) { host::core().rounding = mode; }
+inline namespace AIE_HOST_VARIANT {
+
+inline void set_rounding(rounding_mode mode) {
+  if constexpr (AIE_HOST_COUNT != 0) ++host::core().counts.scalar;
+  host::core().rounding = mode;
+}
 inline rounding_mode get_rounding() { return host::core().rounding; }
-inline void set_saturation(saturation_mode mode) { host::core().saturation = mode; }
+inline void set_saturation(saturation_mode mode) {
+  if constexpr (AIE_HOST_COUNT != 0) ++host::core().counts.scalar;
+  host::core().saturation = mode;
+}
 inline saturation_mode get_saturation() { return host::core().saturation; }
+
+}  // namespace AIE_HOST_VARIANT
 
 }  // namespace aie
 

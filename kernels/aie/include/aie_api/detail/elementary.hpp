@@ -95,10 +95,16 @@ requires(detail::kIsFloat<T>) vector<T, N> invsqrt(const vector<T, N>& v) {
 
 // A scalar float is divided in software, correctly rounded. (Peano has no sqrtf, so that a scalar
 // invsqrt does not link there.) A scalar bf16 goes through the vector form.
-inline float inv(float x) { return 1.0F / x; }
-inline float invsqrt(float x) { return 1.0F / __builtin_sqrtf(x); }
-inline bfloat16 inv(bfloat16 x) { return detail::InvLane(x); }
-inline bfloat16 invsqrt(bfloat16 x) { return detail::InvSqrtLane(x); }
+inline float inv(float x) {
+  detail::CountScalar(1);
+  return 1.0F / x;
+}
+inline float invsqrt(float x) {
+  detail::CountScalar(1);
+  return 1.0F / __builtin_sqrtf(x);
+}
+inline bfloat16 inv(bfloat16 x) { return inv(broadcast<bfloat16, 16>(x))[0]; }
+inline bfloat16 invsqrt(bfloat16 x) { return invsqrt(broadcast<bfloat16, 16>(x))[0]; }
 
 // bf16 -> fixed point: floor(x 2^shift), whatever the rounding register says. int32 saturates;
 // int16 is the lower half of that, which wraps (aie_api, Float2Fix).

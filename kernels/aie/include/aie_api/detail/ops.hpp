@@ -135,6 +135,7 @@ void MacLanes(accum<Tag, N>& acc, const vector<T1, N>& a, const vector<T2, N>& b
 template <typename T, unsigned N, typename V>
 requires ElemBaseType<T> vector<T, N> broadcast(V value) {
   detail::CountAlu(1);
+  detail::CountScalar(1);
   vector<T, N> v;
   const T element = static_cast<T>(value);
   for (unsigned i = 0; i < N; ++i) v[i] = element;
@@ -333,12 +334,14 @@ vector<T, N> select(const vector<T, N>& a, const vector<T, N>& b, const mask<N>&
 // The largest and smallest lane, by halving.
 template <typename T, unsigned N>
 T reduce_max(const vector<T, N>& v) {
+  detail::CountScalar(1);
   vector<T, N> best = v;
   for (unsigned n = N / 2; n > 0; n /= 2) best = max(best, shuffle_down_rotate(best, n));
   return best[0];
 }
 template <typename T, unsigned N>
 T reduce_min(const vector<T, N>& v) {
+  detail::CountScalar(1);
   vector<T, N> best = v;
   for (unsigned n = N / 2; n > 0; n /= 2) best = min(best, shuffle_down_rotate(best, n));
   return best[0];

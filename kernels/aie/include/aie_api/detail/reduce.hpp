@@ -16,6 +16,7 @@ inline namespace AIE_HOST_VARIANT {
 // to bf16 by the register. aie_api, detail/aie2/add_reduce.hpp.
 template <typename T, unsigned N>
 T reduce_add(const vector<T, N>& v) {
+  detail::CountScalar(1);
   if constexpr (std::is_same_v<T, bfloat16>) {
     static_assert(N <= 64);
     const vector<bfloat16, 32> ones = broadcast<bfloat16, 32>(bfloat16::from_bits(0x3F80));

@@ -46,6 +46,9 @@ inline void CountShuffle(unsigned n) {
 inline void CountMac(unsigned n) {
   if constexpr (kCounting) host::core().counts.vmac += n;
 }
+inline void CountScalar(unsigned n) {
+  if constexpr (kCounting) host::core().counts.scalar += n;
+}
 inline void CountConvert(unsigned n) {
   if constexpr (kCounting) host::core().counts.convert += n;
 }
