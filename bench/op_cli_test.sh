@@ -40,7 +40,14 @@ refuses 2 "did you mean 'eigen'?" --backend=eigne
 refuses 2 "use one" --sweep='precision=f32' --precision=bf16
 refuses 2 "not CASE/PRECISION/BACKEND" --repro=nonsense
 refuses 2 "no check 'nonsense/f32/fast'" --repro=nonsense/f32/fast
-refuses 2 "no check 'exact0/bf16/eigen'" --repro=exact0/bf16/eigen
+refuses 2 "linear has no bf16 on eigen; it has: f32/fast" --repro=exact0/bf16/eigen
+refuses 2 "unknown device 'gpu'; known: cpu npu" --device=gpu
+refuses 2 "known: fast eigen" --backend=tile
+refuses 2 "known: tile" --device=npu --backend=fast
+refuses 2 "known: bf16 int8" --device=npu --precision=f32
+refuses 2 "add --device=npu" --list_tiles
+refuses 2 "a single tile has none" --device=npu --json=runs.jsonl
+refuses 2 "--benchmark_... is for times" --device=npu --benchmark_min_time=1
 refuses 2 "matches none of 3 points" --match=zzz
 refuses 2 "not a regular expression" --match='['
 refuses 2 "did you mean '--sweep'?" --swep='m=3'
@@ -57,6 +64,12 @@ prints "weight   [n,k]" --list
 prints "exact0" --list
 prints "2 points, nothing was run" --dry_run --sweep='m=16,1500' --precision=f32
 prints "exact0/f32/fast: passed" --repro=exact0/f32/fast
+prints "npu bf16/tile_reload  (wrong, for comparison)" --list
+prints "does not fit: matmul" --device=npu --list_tiles
+prints "2 points, nothing was run" --device=npu --dry_run --sweep='m=16'
+prints "nothing was timed" --device=npu --sweep='m=4 k=16 n=16'
+grep -qE '^m=4,k=16,n=16 +bf16 +tile +passed [0-9]+ % ' "$TEST_TMPDIR/out" || fail "no verdict"
+prints "exact0/bf16/tile: passed" --repro=exact0/bf16/tile
 prints "linear/m=16,k=512,n=2048/f32/fast" --benchmark_list_tests --sweep='m=16'
 
 # Google Benchmark's own files, and a filter of its own.

@@ -24,6 +24,7 @@
 #include "bench/op_point.h"
 #include "bench/op_report.h"
 #include "bench/op_shape.h"
+#include "bench/op_tile.h"
 #include "bench/run_record.h"
 #include "bench/suggest.h"
 #include "golden/store.h"
@@ -47,8 +48,9 @@ int List(const ops::Contract& op, const golden::Store& store) {
   fmt::print("  {:<8} [{}] (result)\n\ndefault sizes\n  {}\n\nvariants\n", op.output.name,
              op.output.shape, ShapeName(op, op.defaults));
   for (const ops::Variant& variant : op.variants) {
-    fmt::print("  {}/{}\n", ops::PrecisionName(variant.precision),
-               ops::BackendName(variant.backend));
+    fmt::print("  {} {}/{}{}\n", ops::DeviceName(variant.device()),
+               ops::PrecisionName(variant.precision), ops::BackendName(variant),
+               op.IsWrong(variant) ? "  (wrong, for comparison)" : "");
   }
   fmt::print("\ngolden cases ({})\n", store.path());
   for (const std::string& name : store.CaseNames()) {
@@ -59,7 +61,8 @@ int List(const ops::Contract& op, const golden::Store& store) {
 }
 
 int Repro(const ops::Contract& op, const golden::Store& store, const OpOptions& options) {
-  const ops::Check wanted = WithContext("--repro", [&] { return ops::ParseCheck(options.repro); });
+  const ops::Check wanted =
+      WithContext("--repro", [&] { return ops::ParseCheck(op, options.repro); });
   std::vector<std::string> names;
   for (const ops::Check& check : ops::ChecksOf(op, store)) names.push_back(ops::CheckName(check));
   const std::string name = ops::CheckName(wanted);
@@ -71,6 +74,25 @@ int Repro(const ops::Contract& op, const golden::Store& store, const OpOptions& 
   const golden::Verdict verdict = ops::RunCheck(op, store, wanted, {&pool});
   fmt::print("{} {}: {}\n", op.name, name, golden::Describe(verdict));
   return verdict.passed() ? kExitOk : kExitWrong;
+}
+
+// Points on one tile: verdicts, unless `dry`, and the model's cycles.
+int RunOnTile(const ops::Contract& op, const golden::Store& store, OpOptions& options, bool dry) {
+  ThreadPool pool(options.threads);
+  OpRunner runner(op, store, pool, options.seed, isatty(STDERR_FILENO) != 0);
+  const TileTable table(op, options.points);
+  fmt::print("{}", table.Header());
+  bool wrong = false;
+  for (OpPoint& point : options.points) {
+    if (!dry) runner.Check(point);
+    fmt::print("{}", table.Row(point, !dry));
+    std::fflush(stdout);
+    wrong = wrong || (!dry && !point.verdict.passed() &&
+                      point.verdict.status != golden::Status::kUnsupported);
+  }
+  if (dry) fmt::print("\n{} points, nothing was run\n", options.points.size());
+  if (!dry) fmt::print("{}", TileTable::Footer());
+  return wrong ? kExitWrong : kExitOk;
 }
 
 int DryRun(const ops::Contract& op, const OpOptions& options) {
@@ -202,11 +224,16 @@ int Main(int argc, char** argv) {
   const ops::Contract& op = ops::FindOp(XDNA_OP);
   OpOptions options = ParseOpOptions(op, argc, argv);
   if (options.help) return kExitOk;
-  if (options.dry_run) return DryRun(op, options);
+  if (options.list_tiles) {
+    fmt::print("{}", TileList(op, options.points));
+    return kExitOk;
+  }
+  const bool npu = options.device == ops::Device::kNpu;
+  if (options.dry_run && !npu) return DryRun(op, options);
   const golden::Store store = golden::Store::Open(ops::GoldenPath(op), "op");
   if (options.list) return List(op, store);
   if (!options.repro.empty()) return Repro(op, store, options);
-  return Run(op, store, options);
+  return npu ? RunOnTile(op, store, options, options.dry_run) : Run(op, store, options);
 }
 
 }  // namespace

@@ -21,9 +21,10 @@ namespace xdna::bench {
 namespace {
 
 constexpr int kMostThreads = 1024;
+constexpr std::size_t kOwnBenchmarkArguments = 2;  // the program and the least time
 
 struct Typed {
-  std::string sweep, precision, backend, match;
+  std::string sweep, precision, backend, match, device = "cpu";
 };
 
 // Google Benchmark ends the program with status 0 where it is told an unknown format.
@@ -77,21 +78,27 @@ void AddOption(const std::string& name, const std::string& text, const std::vect
       {name, WithContext("--" + name, [&] { return ParseSweepValues(text, *axis); })});
 }
 
-bool Offers(const ops::Contract& op, const ops::Variant& wanted) {
-  return std::any_of(op.variants.begin(), op.variants.end(), [&](const ops::Variant& v) {
-    return v.precision == wanted.precision && v.backend == wanted.backend;
-  });
+// The variant of these names, which the op need not have: one with that backend, in that precision.
+ops::Variant VariantOf(const ops::Contract& op, const SweepPoint& choice) {
+  const auto like = std::find_if(
+      op.variants.begin(), op.variants.end(),
+      [&](const ops::Variant& v) { return ops::BackendName(v) == choice.at("backend"); });
+  ops::Variant variant = *like;
+  variant.precision = ops::PrecisionFromName(choice.at("precision"));
+  return variant;
 }
 
-std::vector<OpPoint> PointsOf(const ops::Contract& op, const Typed& typed) {
-  const std::vector<SweepAxis> axes = AxesOf(op);
+std::vector<OpPoint> PointsOf(const ops::Contract& op, ops::Device device, const Typed& typed) {
+  const std::vector<SweepAxis> axes = AxesOf(op, device);
   std::vector<SweepChoice> choices;
   if (!typed.sweep.empty()) {
     choices = WithContext("--sweep", [&] { return ParseSweep(typed.sweep, axes); });
   }
   AddOption("precision", typed.precision, axes, choices);
   AddOption("backend", typed.backend, axes, choices);
-  if (!Chooses(choices, "backend")) choices.push_back({"backend", {"fast"}});
+  if (!Chooses(choices, "backend")) {
+    choices.push_back({"backend", {device == ops::Device::kCpu ? "fast" : "tile"}});
+  }
   // What was not asked for by name is left out where the op does not have it.
   const bool named = Chooses(choices, "precision");
   if (!named) AddOption("precision", "*", axes, choices);
@@ -99,9 +106,8 @@ std::vector<OpPoint> PointsOf(const ops::Contract& op, const Typed& typed) {
   std::vector<OpPoint> points;
   for (const SweepPoint& choice : ExpandSweep(choices)) {
     OpPoint point;
-    point.variant = {ops::PrecisionFromName(choice.at("precision")),
-                     ops::BackendFromName(choice.at("backend"))};
-    if (!named && !Offers(op, point.variant)) continue;
+    point.variant = VariantOf(op, choice);
+    if (!named && !op.Has(point.variant)) continue;
     point.dims = DimsOf(op, choice);
     point.shape = ShapeName(op, point.dims);
     point.name = fmt::format("{}/{}/{}/{}", op.name, point.shape, choice.at("precision"),
@@ -130,6 +136,20 @@ std::vector<OpPoint> Matching(std::vector<OpPoint> points, const std::string& ma
   return points;
 }
 
+// What only one of the devices can do.
+void CheckDevice(const OpOptions& options) {
+  if (options.device == ops::Device::kCpu) {
+    if (!options.list_tiles) return;
+    Throw(ErrorCode::kInvalidArgument, "--list_tiles: tiles are the NPU's; add --device=npu");
+  }
+  const bool timing = options.benchmark_arguments.size() > kOwnBenchmarkArguments;
+  if (timing || !options.json.empty()) {
+    Throw(ErrorCode::kInvalidArgument,
+          "{} is for times, and a single tile has none; use --device=cpu",
+          timing ? "--benchmark_..." : "--json");
+  }
+}
+
 }  // namespace
 
 OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
@@ -144,7 +164,10 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   app.add_option("--sweep", typed.sweep,
                  "axes and values, 'm=1500 n=512,2048 precision=*'; ranges are first:last:step");
   app.add_option("--precision", typed.precision, "f32,bf16,int8; default all that the op has");
-  app.add_option("--backend", typed.backend, "fast,eigen; default fast");
+  app.add_option("--device", typed.device, "cpu, or npu: checked on one tile's kernels, not timed")
+      ->capture_default_str();
+  app.add_option("--backend", typed.backend,
+                 "cpu: fast,eigen, default fast; npu: tile and what --list shows, default tile");
   app.add_option("--threads", options.threads, "default: the CPUs that this process may use")
       ->check(CLI::Range(1, kMostThreads));
   app.add_option("--seed", options.seed, "of the inputs")->check(CLI::NonNegativeNumber);
@@ -152,6 +175,8 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   app.add_option("--json", options.json, "append run records to this file");
   app.add_option("--repro", options.repro, "run one golden check, CASE/PRECISION/BACKEND");
   app.add_flag("--list", options.list, "operands, default sizes, variants and golden cases");
+  app.add_flag("--list_tiles", options.list_tiles,
+               "npu: tile shapes with bytes of tile memory, arithmetic intensity, modelled cycles");
   app.add_flag("--dry_run", options.dry_run, "print the points and their limits, run nothing");
   app.footer("Options that begin with --benchmark_ are Google Benchmark's.");
 
@@ -164,7 +189,9 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
       Throw(ErrorCode::kInvalidArgument, "{}: empty", name);
     }
   }
-  options.points = Matching(PointsOf(op, typed), typed.match);
+  options.device = WithContext("--device", [&] { return ops::DeviceFromName(typed.device); });
+  CheckDevice(options);
+  options.points = Matching(PointsOf(op, options.device, typed), typed.match);
   return options;
 }
 

@@ -14,7 +14,9 @@ namespace xdna::bench {
 struct OpOptions {
   bool help = false;  // asked for, and printed
   bool list = false;
+  bool list_tiles = false;
   bool dry_run = false;
+  ops::Device device = ops::Device::kCpu;  // of all points
   int threads = 1;
   std::uint64_t seed = 1;
   std::string repro;  // CASE/PRECISION/BACKEND

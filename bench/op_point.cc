@@ -48,19 +48,21 @@ OpRunner::OpRunner(const ops::Contract& op, const golden::Store& store, ThreadPo
     : op_(op), store_(store), context_{&pool}, seed_(seed), progress_(progress) {}
 
 // The first check that does not pass decides.
-const OpRunner::GoldenVerdict& OpRunner::CheckGoldens(ops::Variant variant) {
-  const auto [it, added] = goldens_.try_emplace({variant.precision, variant.backend});
+const OpRunner::GoldenVerdict& OpRunner::CheckGoldens(const ops::Variant& variant) {
+  const std::string name =
+      fmt::format("{} on {}", ops::PrecisionName(variant.precision), ops::BackendName(variant));
+  const auto [it, added] = goldens_.try_emplace(name);
   GoldenVerdict& result = it->second;
   if (!added) return result;
-  result.verdict =
-      Mistrusted(fmt::format("no golden case for {} on {}", ops::PrecisionName(variant.precision),
-                             ops::BackendName(variant.backend)));
+  result.verdict = Mistrusted("no golden case for " + name);
   for (const ops::Check& check : ops::ChecksOf(op_, store_)) {
-    if (check.variant.precision != variant.precision || check.variant.backend != variant.backend) {
-      continue;
-    }
-    result.verdict = ops::RunCheck(op_, store_, check, context_);
-    if (result.verdict.passed()) continue;
+    if (check.variant != variant) continue;
+    golden::Verdict verdict = ops::RunCheck(op_, store_, check, context_);
+    // A case that can't be run leaves it to the others.
+    const bool unsupported = verdict.status == golden::Status::kUnsupported;
+    if (unsupported && result.verdict.passed()) continue;
+    result.verdict = std::move(verdict);
+    if (unsupported || result.verdict.passed()) continue;
     result.repro = ops::ReproLine(op_, check);
     result.verdict.reason = fmt::format("golden {}: {}", check.case_name, result.verdict.reason);
     break;
@@ -97,19 +99,15 @@ bool OpRunner::Verify(OpPoint& point) {
   return point.verdict.passed();
 }
 
-// Everything ahead of the timing; false where the point is not to be timed.
-bool OpRunner::Prepare(OpPoint& point) {
+// Whether the point's result is right; its instance is kept.
+bool OpRunner::Ready(OpPoint& point) {
   present_ = &point;
   instance_.reset();
   point.tolerance = op_.tolerance(point.dims, point.variant, "random");
-  const bool offered =
-      std::any_of(op_.variants.begin(), op_.variants.end(), [&](const ops::Variant& v) {
-        return v.precision == point.variant.precision && v.backend == point.variant.backend;
-      });
-  if (!offered) {
+  if (!op_.Has(point.variant)) {
     point.verdict = golden::Verdict::Unsupported(
         fmt::format("{} has no {} on {}", op_.name, ops::PrecisionName(point.variant.precision),
-                    ops::BackendName(point.variant.backend)));
+                    ops::BackendName(point.variant)));
     return false;
   }
   const GoldenVerdict& golden = CheckGoldens(point.variant);
@@ -126,7 +124,17 @@ bool OpRunner::Prepare(OpPoint& point) {
     point.verdict = golden::Verdict::Unsupported(error.message());
     return false;
   }
-  if (!Verify(point)) return false;
+  return Verify(point);
+}
+
+void OpRunner::Check(OpPoint& point) {
+  Ready(point);
+  instance_.reset();
+}
+
+// Everything ahead of the timing; false where the point is not to be timed.
+bool OpRunner::Prepare(OpPoint& point) {
+  if (!Ready(point)) return false;
   WarmUp();
   while (point.samples.size() < kLeastSamples) {
     const double begin = Now();

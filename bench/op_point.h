@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/tensor.h"
@@ -56,13 +55,17 @@ class OpRunner {
   // verdict is not passed.
   void Run(OpPoint& point, benchmark::State& state);
 
+  // The verdict alone, without a time.
+  void Check(OpPoint& point);
+
  private:
   struct GoldenVerdict {
     golden::Verdict verdict;
     std::string repro;
   };
-  const GoldenVerdict& CheckGoldens(ops::Variant variant);
+  const GoldenVerdict& CheckGoldens(const ops::Variant& variant);
   std::shared_ptr<const Expected> ExpectedOf(const OpPoint& point);
+  bool Ready(OpPoint& point);
   bool Prepare(OpPoint& point);
   bool Verify(OpPoint& point);
   void WarmUp();
@@ -73,7 +76,7 @@ class OpRunner {
   const ops::CpuContext context_;
   const std::uint64_t seed_;
   const bool progress_;
-  std::map<std::pair<ops::Precision, ops::Backend>, GoldenVerdict> goldens_;
+  std::map<std::string, GoldenVerdict> goldens_;  // by precision and backend
   std::list<std::pair<std::string, std::shared_ptr<const Expected>>> references_;
 
   // Of the present point.

@@ -44,9 +44,9 @@ RunRecord RecordOf(const ops::Contract& op, const OpPoint& point, const OpLimits
   key.op = op.name;
   key.shape = point.shape;
   key.dtype = ops::PrecisionName(point.variant.precision);
-  key.device = "cpu";
+  key.device = ops::DeviceName(point.variant.device());
   key.preset = fmt::format("threads={}", session.environment.threads);
-  key.schedule = ops::BackendName(point.variant.backend);
+  key.schedule = ops::BackendName(point.variant);
   RunRecord record(key, Provenance::kMeasured, RecordedVerdict(point.verdict, point.tolerance));
   record.environment = session.environment;
   record.hashes = {{"golden", session.golden_sha256}};
@@ -83,10 +83,10 @@ std::string OpTable::Row(const OpPoint& point, const OpLimits& limits,
                          const RunRecord& record) const {
   // Padded first: colours have no width.
   const std::string verdict = fmt::format("{:<12}", VerdictText(point));
-  std::string row = fmt::format("{:<{}} {:<9} {:<7} {}", point.shape, shape_width_,
-                                ops::PrecisionName(point.variant.precision),
-                                ops::BackendName(point.variant.backend),
-                                Colored(verdict, point.verdict.passed()));
+  std::string row =
+      fmt::format("{:<{}} {:<9} {:<7} {}", point.shape, shape_width_,
+                  ops::PrecisionName(point.variant.precision), ops::BackendName(point.variant),
+                  Colored(verdict, point.verdict.passed()));
   if (!point.verdict.passed()) {
     row += point.verdict.status == golden::Status::kUnsupported
                ? " " + point.verdict.reason + "\n"
@@ -113,8 +113,8 @@ std::string OpTable::DryHeader() const {
 std::string OpTable::DryRow(const OpPoint& point, const OpLimits& limits) const {
   return fmt::format("{:<{}} {:<9} {:<7} {:>10.4g} {:>10.4g} {:>12.4f}  {}\n", point.shape,
                      shape_width_, ops::PrecisionName(point.variant.precision),
-                     ops::BackendName(point.variant.backend), 1e-9 * limits.flops,
-                     1e-6 * limits.bytes, 1e3 * limits.seconds(), LimitName(limits));
+                     ops::BackendName(point.variant), 1e-9 * limits.flops, 1e-6 * limits.bytes,
+                     1e3 * limits.seconds(), LimitName(limits));
 }
 
 std::string MachineLine(const Environment& environment, const MachinePeak& peak) {

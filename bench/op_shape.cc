@@ -75,15 +75,6 @@ void CheckSize(const ops::Contract& op, const ops::Dims& dims) {
   }
 }
 
-template <typename Enum>
-SweepAxis VariantAxis(const char* name, const ops::Contract& op, Enum ops::Variant::*member,
-                      const char* (*name_of)(Enum)) {
-  SweepAxis axis;
-  axis.name = name;
-  for (const ops::Variant& variant : op.variants) AddName(name_of(variant.*member), axis.words);
-  return axis;
-}
-
 }  // namespace
 
 std::vector<std::string> DimNames(const ops::Contract& op) {
@@ -94,7 +85,7 @@ std::vector<std::string> DimNames(const ops::Contract& op) {
   return names;
 }
 
-std::vector<SweepAxis> AxesOf(const ops::Contract& op) {
+std::vector<SweepAxis> AxesOf(const ops::Contract& op, ops::Device device) {
   std::vector<SweepAxis> axes;
   for (const std::string& name : DimNames(op)) {
     SweepAxis axis;
@@ -105,8 +96,14 @@ std::vector<SweepAxis> AxesOf(const ops::Contract& op) {
     }
     axes.push_back(axis);
   }
-  axes.push_back(VariantAxis("precision", op, &ops::Variant::precision, ops::PrecisionName));
-  axes.push_back(VariantAxis("backend", op, &ops::Variant::backend, ops::BackendName));
+  SweepAxis precision{"precision"}, backend{"backend"};
+  for (const ops::Variant& variant : op.variants) {
+    if (variant.device() != device) continue;
+    AddName(ops::PrecisionName(variant.precision), precision.words);
+    AddName(ops::BackendName(variant), backend.words);
+  }
+  axes.push_back(precision);
+  axes.push_back(backend);
   return axes;
 }
 

@@ -14,8 +14,8 @@ namespace xdna::bench {
 // those that no shape has ("stride").
 std::vector<std::string> DimNames(const ops::Contract& op);
 
-// What --sweep may set: each dim, "precision" and "backend" as far as the op has them.
-std::vector<SweepAxis> AxesOf(const ops::Contract& op);
+// What --sweep may set: each dim, "precision" and "backend" as far as the op has them on `device`.
+std::vector<SweepAxis> AxesOf(const ops::Contract& op, ops::Device device);
 
 // The op's default sizes with those of `point` in their place; sizes that follow from
 // others (u = (t - 1) / stride + 1) are worked out. Throws kInvalidArgument for sizes that

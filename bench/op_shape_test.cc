@@ -31,12 +31,16 @@ TEST(OpShape, NamesFollowTheOperands) {
 }
 
 TEST(OpShape, AxesAreSizesPrecisionsAndBackends) {
-  const std::vector<SweepAxis> axes = AxesOf(ops::FindOp("linear"));
+  const std::vector<SweepAxis> axes = AxesOf(ops::FindOp("linear"), ops::Device::kCpu);
   ASSERT_EQ(axes.size(), 5U);
   EXPECT_EQ(axes[3].name, "precision");
   EXPECT_THAT(axes[3].words, ElementsAre("f32", "bf16", "int8"));
   EXPECT_EQ(axes[4].name, "backend");
   EXPECT_THAT(axes[4].words, ElementsAre("fast", "eigen"));
+  const std::vector<SweepAxis> npu = AxesOf(ops::FindOp("gelu"), ops::Device::kNpu);
+  ASSERT_EQ(npu.size(), 4U);
+  EXPECT_THAT(npu[2].words, ElementsAre("bf16"));
+  EXPECT_THAT(npu[3].words, ElementsAre("tile", "tile_stock", "tile_floor"));
 }
 
 TEST(OpShape, PointsReplaceDefaults) {

@@ -13,3 +13,10 @@ rows=$(grep -cE ' (passed [0-9]+ %|unsupported) ' "$output")
 lines=$(wc -l <"$records")
 ((rows > 0 && rows == lines)) || { echo "$rows rows, $lines records" && exit 1; }
 grep -q '^measured 20' "$output"
+
+# On one tile of the NPU, whose verdicts are the op's own test's business.
+"$binary" "--sweep=$sweep" --device=npu --dry_run | tee "$output"
+grep -qE ' points, nothing was run$' "$output"
+"$binary" --device=npu --list_tiles >"$output"
+grep -qE '^[1-9][0-9]* tile shapes fit$' "$output"
+grep -q ' does not fit: ' "$output"

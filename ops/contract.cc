@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -55,11 +56,55 @@ Precision PrecisionFromName(std::string_view name) {
   return FromName(name, "precision", kAllPrecisions, &PrecisionName);
 }
 
-const char* BackendName(Backend backend) { return backend == Backend::kFast ? "fast" : "eigen"; }
+const char* DeviceName(Device device) { return device == Device::kCpu ? "cpu" : "npu"; }
+
+Device DeviceFromName(std::string_view name) {
+  constexpr Device kAll[] = {Device::kCpu, Device::kNpu};
+  return FromName(name, "device", kAll, &DeviceName);
+}
+
+Device DeviceOf(Backend backend) { return backend == Backend::kTile ? Device::kNpu : Device::kCpu; }
+
+const char* BackendName(Backend backend) {
+  switch (backend) {
+    case Backend::kFast:
+      return "fast";
+    case Backend::kEigen:
+      return "eigen";
+    case Backend::kTile:
+      return "tile";
+  }
+  return "?";
+}
 
 Backend BackendFromName(std::string_view name) {
   constexpr Backend kAll[] = {Backend::kFast, Backend::kEigen};
-  return FromName(name, "backend", kAll, &BackendName);
+  return FromName<Backend>(name, "backend", kAll, &BackendName);
+}
+
+std::string BackendName(const Variant& variant) {
+  const char* name = BackendName(variant.backend);
+  return variant.kernel.empty() ? name : fmt::format("{}_{}", name, variant.kernel);
+}
+
+bool Contract::Has(const Variant& variant) const {
+  return std::find(variants.begin(), variants.end(), variant) != variants.end();
+}
+
+bool Contract::IsWrong(const Variant& variant) const {
+  return std::find(wrong_kernels.begin(), wrong_kernels.end(), variant.kernel) !=
+         wrong_kernels.end();
+}
+
+const Variant& Contract::FindVariant(std::string_view precision, std::string_view backend) const {
+  std::string known;
+  for (const Variant& variant : variants) {
+    const std::string name = BackendName(variant);
+    if (PrecisionName(variant.precision) == precision && name == backend) return variant;
+    known += fmt::format(" {}/{}", PrecisionName(variant.precision), name);
+  }
+  Throw(ErrorCode::kInvalidArgument, "{} has no {} on {}; it has:{}", name, precision, backend,
+        known);
 }
 
 Shape ShapeOf(const Operand& operand, const Dims& dims) {

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "golden/compare.h"
 #include "golden/store.h"
+#include "kernels/design/design.h"
 
 namespace xdna::ops {
 
@@ -24,18 +25,32 @@ inline constexpr Precision kAllPrecisions[] = {Precision::kF32, Precision::kBf16
 const char* PrecisionName(Precision precision);      // "f32", "bf16", "int8"
 Precision PrecisionFromName(std::string_view name);  // throws kInvalidArgument
 
-// Who computes on the CPU.
+enum class Device : std::uint8_t { kCpu, kNpu };
+const char* DeviceName(Device device);         // "cpu", "npu"
+Device DeviceFromName(std::string_view name);  // throws kInvalidArgument
+
+// Who computes, and where.
 enum class Backend : std::uint8_t {
-  kFast,   // oneDNN and vector code, chosen at run time for this machine
-  kEigen,  // plain f32 in Eigen: slow, simple, runs anywhere
+  kFast,   // CPU: oneDNN and vector code, chosen at run time for this machine
+  kEigen,  // CPU: plain f32 in Eigen: slow, simple, runs anywhere
+  kTile,   // NPU: the kernels of one core tile, call after call
 };
-const char* BackendName(Backend backend);        // "fast", "eigen"
-Backend BackendFromName(std::string_view name);  // throws kInvalidArgument
+Device DeviceOf(Backend backend);
+const char* BackendName(Backend backend);        // "fast", "eigen", "tile"
+Backend BackendFromName(std::string_view name);  // the CPU's; throws kInvalidArgument
 
 struct Variant {
   Precision precision = Precision::kF32;
   Backend backend = Backend::kFast;
+  // Which of the op's kernels, where the NPU has several; empty: the one to use. Text that
+  // outlives the variant.
+  std::string_view kernel = {};
+
+  Device device() const { return DeviceOf(backend); }
+  bool operator==(const Variant&) const = default;
 };
+// "fast", "tile", "tile_one_pass": backend and kernel.
+std::string BackendName(const Variant& variant);
 
 class Profile;  // ops/internal/profile.h
 
@@ -49,6 +64,13 @@ struct Operand {
   std::string_view name;
   std::string_view shape;  // symbols and numbers: "m,k", "n,k,3"
   bool weight = false;     // fixed ahead of time: packing it is not timed
+};
+
+// A call of a tile's kernel: "15x512" rows and columns, "64x64x32" m, k and n.
+struct TileShape {
+  std::string name;
+  double results = 0;  // elements that a call makes
+  kernels::Design design;
 };
 
 // An op made ready for given operands: weights packed, inputs in the variant's own
@@ -73,6 +95,9 @@ struct Contract {
   std::vector<std::string_view> switches;
   std::vector<std::string_view> derived;
   std::vector<Variant> variants;
+  // Kernels among these that others use or that a slip would make, kept for comparison: wrong, and
+  // some golden case must say so.
+  std::vector<std::string_view> wrong_kernels;
 
   // Sets the derived dims; throws kInvalidArgument where dims contradict each other.
   // Null where there are none to set and no rule but the shapes.
@@ -90,6 +115,15 @@ struct Contract {
   // Operands are f32 with the shapes of `inputs`; throws kUnsupported, with the
   // reason, where this machine can't run the variant.
   std::unique_ptr<Instance> (*make)(const Dims&, const TensorMap& in, Variant, const CpuContext&);
+  // Tile shapes for a variant of the NPU: all that fit a core tile, the best first, then the
+  // nearest that do not.
+  std::vector<TileShape> (*tiles)(const Dims&, Variant) = nullptr;
+
+  bool Has(const Variant& variant) const;
+  bool IsWrong(const Variant& variant) const;
+  // The variant with these names ("bf16", "tile_floor"); throws kInvalidArgument, with what there
+  // is.
+  const Variant& FindVariant(std::string_view precision, std::string_view backend) const;
 };
 
 // Shape of an operand under `dims`; throws kInvalidArgument for an unknown symbol.

@@ -13,10 +13,10 @@ namespace xdna::ops {
 
 std::string CheckName(const Check& check) {
   return fmt::format("{}/{}/{}", check.case_name, PrecisionName(check.variant.precision),
-                     BackendName(check.variant.backend));
+                     BackendName(check.variant));
 }
 
-Check ParseCheck(const std::string& name) {
+Check ParseCheck(const Contract& op, const std::string& name) {
   const std::size_t last = name.rfind('/');
   const std::size_t middle =
       last == std::string::npos || last == 0 ? std::string::npos : name.rfind('/', last - 1);
@@ -26,8 +26,7 @@ Check ParseCheck(const std::string& name) {
   }
   Check check;
   check.case_name = name.substr(0, middle);
-  check.variant.precision = PrecisionFromName(name.substr(middle + 1, last - middle - 1));
-  check.variant.backend = BackendFromName(name.substr(last + 1));
+  check.variant = op.FindVariant(name.substr(middle + 1, last - middle - 1), name.substr(last + 1));
   return check;
 }
 

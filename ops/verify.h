@@ -19,12 +19,12 @@ struct Check {
   Variant variant;
 };
 std::string CheckName(const Check& check);
-Check ParseCheck(const std::string& name);  // throws kInvalidArgument
+Check ParseCheck(const Contract& op, const std::string& name);  // throws kInvalidArgument
 
 // Path of an op's golden file among this program's runfiles; throws kNotFound.
 std::string GoldenPath(const Contract& op);
 
-// Every case of the golden file in every variant of the op.
+// Every case of the golden file in every variant of the op, the wrong kernels' too.
 std::vector<Check> ChecksOf(const Contract& op, const golden::Store& store);
 
 // Runs the op over a poisoned result and compares. What the machine can't run is

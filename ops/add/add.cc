@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/add/npu/add_tile.h"
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
@@ -27,6 +28,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
+  if (variant.backend == Backend::kTile) return AddTileTolerance(variant, data);
   if (data == "exact") return golden::Tolerance::Exact("sums of small integers");
   golden::Tolerance t;
   t.relative = kUnitF32 * 1.01;
@@ -45,6 +47,7 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
+  if (variant.backend == Backend::kTile) return MakeAddTile(dims, in, variant, context);
   const DType dtype = ActivationType(variant.precision);
   const auto operands = CloneAs(in, {{"a", dtype}, {"b", dtype}});
   Tensor y(dtype, {dims.at("m"), dims.at("n")});
@@ -91,7 +94,11 @@ Contract AddContract() {
   c.defaults = {{"m", 1500}, {"n", 512}};
   c.variants = {{Precision::kF32, Backend::kFast},
                 {Precision::kBf16, Backend::kFast},
-                {Precision::kF32, Backend::kEigen}};
+                {Precision::kF32, Backend::kEigen},
+                {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kTile, "residual"},
+                {Precision::kBf16, Backend::kTile, "floor"}};
+  c.wrong_kernels = {"floor"};
   c.flops = [](const Dims& dims) { return 1.0 * dims.at("m") * dims.at("n"); };
   c.bytes = [](const Dims& dims, Precision p) {
     return 3.0 * dims.at("m") * dims.at("n") * SizeOf(ActivationType(p));
@@ -100,6 +107,7 @@ Contract AddContract() {
   c.reference = Reference;
   c.scale = Scale;
   c.make = Make;
+  c.tiles = AddTiles;
   return c;
 }
 

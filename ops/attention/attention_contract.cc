@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "ops/attention/attention.h"
+#include "ops/attention/npu/attention_tile.h"
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 
@@ -45,6 +46,7 @@ void Complete(Dims& dims) {
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
+  if (variant.backend == Backend::kTile) return MakeAttentionTile(dims, in, variant, context);
   Attention::Options options;
   options.variant = variant;
   options.heads = dims.at("heads");
@@ -62,6 +64,7 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
 // A chain of three roundings (Q and K, probabilities, heads) ahead of the output
 // projection; that of Q K^T moves the exponents of softmax.
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
+  if (variant.backend == Backend::kTile) return AttentionTileTolerance(dims, variant, data);
   golden::Tolerance t = ProductTolerance(variant.precision, dims.at("d"), data);
   if (data == "exact") return t;
   t.magnitude *= 4;
@@ -81,10 +84,12 @@ Contract AttentionContract() {
               {"wv", "d,d", true}, {"bv", "d", true},   {"wo", "d,d", true}, {"bo", "d", true}};
   c.output = {"y", "m,d"};
   c.defaults = {{"m", 1500}, {"d", 512}, {"heads", 8}};
-  c.variants = {{Precision::kF32, Backend::kFast},
-                {Precision::kBf16, Backend::kFast},
-                {Precision::kInt8, Backend::kFast},
-                {Precision::kF32, Backend::kEigen}};
+  c.variants = {
+      {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
+      {Precision::kInt8, Backend::kFast},          {Precision::kF32, Backend::kEigen},
+      {Precision::kBf16, Backend::kTile},          {Precision::kInt8, Backend::kTile},
+      {Precision::kBf16, Backend::kTile, "fused"}, {Precision::kBf16, Backend::kTile, "floor"}};
+  c.wrong_kernels = {"floor"};
   c.flops = [](const Dims& dims) {
     const double m = dims.at("m");
     const double d = dims.at("d");
@@ -100,6 +105,7 @@ Contract AttentionContract() {
   c.reference = Reference;
   c.scale = Scale;
   c.make = Make;
+  c.tiles = AttentionTiles;
   return c;
 }
 

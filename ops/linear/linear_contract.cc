@@ -5,6 +5,7 @@
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/linear/linear.h"
+#include "ops/linear/npu/linear_tile.h"
 
 namespace xdna::ops {
 namespace {
@@ -19,6 +20,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
+  if (variant.backend == Backend::kTile) return MakeLinearTile(dims, in, variant, context);
   Linear::Options options;
   options.variant = variant;
   options.x_dtype = options.y_dtype = ActivationType(variant.precision);
@@ -40,10 +42,12 @@ Contract LinearContract() {
   c.inputs = {{"x", "m,k"}, {"weight", "n,k", true}, {"bias", "n", true}};
   c.output = {"y", "m,n"};
   c.defaults = {{"m", 1500}, {"k", 512}, {"n", 2048}};
-  c.variants = {{Precision::kF32, Backend::kFast},
-                {Precision::kBf16, Backend::kFast},
-                {Precision::kInt8, Backend::kFast},
-                {Precision::kF32, Backend::kEigen}};
+  c.variants = {
+      {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
+      {Precision::kInt8, Backend::kFast},          {Precision::kF32, Backend::kEigen},
+      {Precision::kBf16, Backend::kTile},          {Precision::kInt8, Backend::kTile},
+      {Precision::kBf16, Backend::kTile, "floor"}, {Precision::kBf16, Backend::kTile, "reload"}};
+  c.wrong_kernels = {"floor", "reload"};
   c.flops = [](const Dims& dims) { return 2.0 * dims.at("m") * dims.at("k") * dims.at("n"); };
   c.bytes = [](const Dims& dims, Precision p) {
     const double weight =
@@ -53,11 +57,13 @@ Contract LinearContract() {
            weight * dims.at("k") * dims.at("n");
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
+    if (variant.backend == Backend::kTile) return LinearTileTolerance(dims, variant, data);
     return ProductTolerance(variant.precision, dims.at("k"), data);
   };
   c.reference = Reference;
   c.scale = Scale;
   c.make = Make;
+  c.tiles = LinearTiles;
   return c;
 }
 

@@ -12,6 +12,7 @@
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
+#include "ops/softmax/npu/softmax_tile.h"
 
 namespace xdna::ops {
 namespace {
@@ -45,6 +46,7 @@ Tensor Scale(const Dims& dims, const TensorMap& in) {
 }
 
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
+  if (variant.backend == Backend::kTile) return SoftmaxTileTolerance(dims, variant, data);
   golden::Tolerance t;
   if (data == "exact") {
     t = golden::Tolerance::Exact("2^k equal logits, others far below: y is 2^-k or 0");
@@ -72,6 +74,7 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
 
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
+  if (variant.backend == Backend::kTile) return MakeSoftmaxTile(dims, in, variant, context);
   const auto operands = CloneAs(in, {{"x", DType::kF32}});
   Tensor y(ActivationType(variant.precision), {dims.at("m"), dims.at("n")});
   return std::make_unique<ClosureInstance>(
@@ -115,7 +118,13 @@ Contract SoftmaxContract() {
   c.defaults = {{"m", 1500}, {"n", 1500}};
   c.variants = {{Precision::kF32, Backend::kFast},
                 {Precision::kBf16, Backend::kFast},
-                {Precision::kF32, Backend::kEigen}};
+                {Precision::kF32, Backend::kEigen},
+                {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kTile, "inverse"},
+                {Precision::kBf16, Backend::kTile, "online"},
+                {Precision::kBf16, Backend::kTile, "stock"},
+                {Precision::kBf16, Backend::kTile, "floor"}};
+  c.wrong_kernels = {"stock", "floor"};
   // max, subtract, exp (a polynomial of degree 6 and its range reduction: 10
   // multiply-adds), sum, multiply.
   c.flops = [](const Dims& dims) { return 24.0 * dims.at("m") * dims.at("n"); };
@@ -126,6 +135,7 @@ Contract SoftmaxContract() {
   c.reference = Reference;
   c.scale = Scale;
   c.make = Make;
+  c.tiles = SoftmaxTiles;
   return c;
 }
 
