@@ -57,6 +57,11 @@ _SYSTEM_LIBRARIES = {
         headers = ["hwy"],
         targets = {"highway": ["hwy"]},
     ),
+    "icu": dict(
+        package = "libicu-dev",
+        headers = ["unicode"],
+        targets = {"icu": ["icuuc"]},
+    ),
     "nlohmann_json": dict(
         package = "nlohmann-json3-dev",
         headers = ["nlohmann"],

@@ -10,6 +10,7 @@
 #include <openssl/sha.h>
 #include <sndfile.h>
 #include <soxr.h>
+#include <unicode/uchar.h>
 #include <uuid/uuid.h>
 #include <zlib.h>
 
@@ -41,6 +42,7 @@ TEST(SystemLibrariesTest, LinkedLibrariesAnswer) {
   EXPECT_EQ(std::string(sf_version_string()).substr(0, 10), "libsndfile");
   EXPECT_EQ(std::string(soxr_version()).substr(0, 7), "libsoxr");
   EXPECT_NE(hwy::SupportedTargets(), 0);
+  EXPECT_NE(u_isalpha(0xE4), 0);
   EXPECT_NE(zlibVersion(), nullptr);
 
   unsigned major = 0, minor = 0, release = 0;
