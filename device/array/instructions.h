@@ -55,7 +55,18 @@ struct SetLock {
   int value = 0;
 };
 
-using Instruction = std::variant<WriteDescriptor, PushTask, WaitToken, WriteRtp, SetLock>;
+// Makes the array what the overlay (0) or its alternative `index` - 1 says: locks, channels,
+// descriptors and switches are written, the cores' programs start anew, and what tile memory held
+// is gone. All tasks before it must have ended. A write each, as of WritesOf().
+struct Configure {
+  unsigned index = 0;
+};
+
+using Instruction =
+    std::variant<WriteDescriptor, PushTask, WaitToken, WriteRtp, SetLock, Configure>;
+
+// Whether the registers can hold it.
+Fit CheckInstruction(const Instruction& instruction);
 
 // To the words of an instruction buffer and back; a header carries magic, version and word count.
 // DecodeInstructions throws kCorrupt, naming the word; both throw kInvalidArgument for what the

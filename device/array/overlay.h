@@ -39,9 +39,10 @@ inline constexpr unsigned kMaxPacketId = 31;
 struct Tile {
   int col = 0;
   int row = 0;
-  auto operator<=>(const Tile&) const = default;
-  Engine engine() const;     // by row
-  std::string name() const;  // "core(1,3)", "mem(0,1)", "shim(2,0)"
+  // clang-tidy 14 takes the defaulted operator's 0 for a null pointer.
+  auto operator<=>(const Tile&) const = default;  // NOLINT(modernize-use-nullptr)
+  Engine engine() const;                          // by row
+  std::string name() const;                       // "core(1,3)", "mem(0,1)", "shim(2,0)"
 };
 
 // All references between the following are indices into the overlay's own lists.
@@ -85,10 +86,12 @@ struct Channel {
   Tile tile = {};
   bool sends = false;
   unsigned index = 0;
-  int first = -1;  // descriptor that it starts with at load; -1 on shims, which get tasks
+  int first = -1;            // descriptor that it starts with at load; -1 on shims, which get tasks
+  std::string name() const;  // "core(1,3) MM2S 0"
 };
 
-// A way through the stream switches from one channel to one or more (broadcast).
+// A way through the stream switches from one channel to one or more (broadcast). A channel is the
+// end of one route.
 struct Route {
   int from = 0;              // channel that sends
   std::vector<int> to = {};  // channels that receive
@@ -169,12 +172,17 @@ struct Overlay {
   std::vector<Channel> channels = {};
   std::vector<Route> routes = {};
   std::vector<Program> programs = {};
+  // Other configurations of the array, which the instruction Configure switches to by rewriting all
+  // of the above but the program memories: those hold the programs of all of them.
+  std::vector<Overlay> alternatives = {};
 };
 
 // The first thing that hardware could not hold or run, named: memory (data, stack, program), counts
 // and ids of descriptors (memory tiles: even channels 0 to 23, odd ones 24 to 47), locks, channels,
 // patterns, buffers that overlap or that descriptors leave, indices that lead nowhere, switch ports
-// (overlay_routes.h), an object of a port that is not acquired.
+// (overlay_routes.h), an object of a port that is not acquired. A core's stack lies at the start of
+// its memory; its run-time parameters take 4 bytes each. Cores reach the buffers and locks of their
+// own tile and of the cores to the west, north and south.
 Fit CheckOverlay(const Overlay& overlay);
 
 }  // namespace xdna::device

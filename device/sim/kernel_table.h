@@ -4,6 +4,7 @@
 #define DEVICE_SIM_KERNEL_TABLE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,17 +24,19 @@ struct Kernel {
   // Runs it with the bits of the hardware. Memory is that of the tile (the core's copy of it),
   // aligned to 32 bytes; pointers may be null where the kernel allows it. Thread-safe for different
   // cores.
-  void (*run)(CoreState& core, std::span<void* const> pointers,
-              std::span<const std::int32_t> numbers) = nullptr;
+  std::function<void(CoreState& core, std::span<void* const> pointers,
+                     std::span<const std::int32_t> numbers)>
+      run;
   // Cycles of a call, from the slots that it issues; `codegen` is "chess" or "peano"; `nulls`:
   // which pointers are null, a bit each. Thread-safe, and cheap for numbers that were asked for
   // before.
-  double (*cycles)(std::string_view codegen, std::span<const std::int32_t> numbers,
-                   std::uint32_t nulls) = nullptr;
+  std::function<double(std::string_view codegen, std::span<const std::int32_t> numbers,
+                       std::uint32_t nulls)>
+      cycles;
 };
 
 // Throws kInvalidArgument if the name is taken.
-void RegisterKernel(Kernel kernel);
+void RegisterKernel(const Kernel& kernel);
 // Throws kNotFound, naming the nearest.
 const Kernel& FindKernel(std::string_view name);
 std::vector<std::string> KernelNames();

@@ -58,6 +58,8 @@ struct DeviceMemory {
   std::span<std::byte> bytes;
 };
 
+class ArrayEngine;
+
 class SimArray {
  public:
   // Throws kInvalidArgument where CheckOverlay() says no, or a kernel isn't in the table. All tile
@@ -65,14 +67,28 @@ class SimArray {
   SimArray(const Overlay& overlay, const ArrayTiming& timing, ArrayOptions options);
   ~SimArray();
 
-  // Runs one instruction stream to its end; lock values, memory and the cores' positions stay for
-  // the next, as on hardware. After a run that did not complete, the array must be reset (a new
-  // SimArray). Same inputs, same bits and cycles, whatever the pool.
+  // Runs one instruction stream to its end. A stream that ends before the tasks that it pushed has
+  // failed. Between two runs the array comes to rest, outside of the measured cycles. `memory` is
+  // looked at only if functional, or not empty: then for the ranges of descriptors. Lock values,
+  // memory and the cores' positions stay for the next, as on hardware. After a run that did not
+  // complete, the array must be reset (a new SimArray). Same inputs, same bits and cycles, whatever
+  // the pool.
   ArrayResult Run(std::span<const Instruction> instructions, std::span<const DeviceMemory> memory);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  // Configuration `index` of the overlay.
+  const Overlay& At(std::size_t index) const;
+  double ConfigureCycles(std::size_t index) const;
+  // The part of a stream that needs no other configuration.
+  void RunPart(std::span<const Instruction> part, std::span<const DeviceMemory> memory,
+               ArrayResult& total);
+  void RunConfigure(const Configure& configure, ArrayResult& total);
+
+  Overlay overlay_;
+  ArrayTiming timing_;
+  ArrayOptions options_;
+  std::string failed_;                   // why the array needs a reset
+  std::unique_ptr<ArrayEngine> engine_;  // of the present configuration
 };
 
 }  // namespace xdna::device

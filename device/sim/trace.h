@@ -24,10 +24,11 @@ class Trace {
   void Add(Interval interval);
   // What the time 0 of later intervals is, for parts of the device that start their own clock at 0.
   void SetOrigin(double us) { origin_us_ = us; }
+  double origin() const { return origin_us_; }
 
   const std::vector<Interval>& intervals() const { return intervals_; }
   // Chrome's JSON array format (Trace Event Format): complete events, microseconds, and the lanes'
-  // names. Throws kIo.
+  // names. Throws kUnavailable.
   void Write(const std::string& path) const;
 
  private:

@@ -1,0 +1,22 @@
+// Overlays as JSON text, which is what the container of a simulated overlay holds.
+#ifndef DEVICE_CONTAINER_OVERLAY_JSON_H_
+#define DEVICE_CONTAINER_OVERLAY_JSON_H_
+
+#include <string>
+#include <string_view>
+
+#include "device/array/overlay.h"
+
+namespace xdna::device {
+
+// The format's version; another one is refused.
+inline constexpr int kOverlayVersion = 1;
+
+std::string EncodeOverlay(const Overlay& overlay);
+// Strict: a missing, unknown or wrongly typed field throws kCorrupt, named
+// ("overlay.buffers[3].bytes: ..."). Does not check what the fields say: CheckOverlay() does.
+Overlay DecodeOverlay(std::string_view text);
+
+}  // namespace xdna::device
+
+#endif  // DEVICE_CONTAINER_OVERLAY_JSON_H_
