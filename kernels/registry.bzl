@@ -4,6 +4,7 @@
 # tile_kernel_test() (see README.md), and a line here.
 KERNELS = [
     "add",
+    "add_norm",
     "attention",
     "convert",
     "dequantize",

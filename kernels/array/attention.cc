@@ -103,7 +103,7 @@ void AddCore(OverlayBuilder& b, const AttentionArrayConfig& c, const Streams& st
   const Tile tile = Core(col, row);
   const int q = b.In(streams.q[row], tile), kv = b.In(streams.kv, tile);
   const int y = b.Out(streams.y[row]);
-  const device::Argument weights = device::Memory(b.Local(tile, "weights", c.keys * 4 * kBytes));
+  const device::Argument weights = device::Memory(b.Local(tile, "weights", c.keys * 16 * kBytes));
   const device::Argument state = device::Memory(b.Local(tile, "state", c.queries / 4 * 2 * 64));
   const device::Argument sums = device::Memory(b.Local(tile, "sums", c.queries * c.d * 4));
   const auto queries = static_cast<std::int32_t>(c.queries), d = static_cast<std::int32_t>(c.d);

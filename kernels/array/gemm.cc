@@ -286,11 +286,11 @@ class Stream {
     const std::size_t in = InBytes(c_), k_mem = KMem(c_), block_rows = c_.m * kRows;
     const std::size_t my_rows = c_.m * RowsPerColumn(c_);
     Pattern a{.element_bytes = static_cast<unsigned>(in),
-              .dims = {{p_.k / k_mem, k_mem}, {my_rows, p_.k}, {k_mem, 1}}};
+              .dims = {{p_.k / k_mem, k_mem}, {my_rows, p_.a_stride}, {k_mem, 1}}};
     Push(col, true, 0, a, 0,
          {.id = odd,
           .argument = 0,
-          .offset = (i * block_rows + col * my_rows) * p_.k * in,
+          .offset = (i * block_rows + col * my_rows) * p_.a_stride * in,
           .bytes = my_rows * p_.k * in});
     PushB(col, 2 + odd);
     Pattern c{.element_bytes = static_cast<unsigned>(c_.out_bytes),
@@ -341,7 +341,8 @@ class Stream {
 }  // namespace
 
 GemmProblem Padded(const GemmConfig& c, const GemmProblem& p) {
-  return {UpTo(p.m, c.m * kRows), UpTo(p.k, KMem(c)), UpTo(p.n, c.n * c.columns)};
+  const std::size_t k = UpTo(p.k, KMem(c));
+  return {UpTo(p.m, c.m * kRows), k, UpTo(p.n, c.n * c.columns), p.a_stride != 0 ? p.a_stride : k};
 }
 
 Fit GemmFits(const GemmConfig& config) {
@@ -367,7 +368,7 @@ std::vector<Instruction> GemmInstructions(const GemmConfig& config, const GemmPr
 
 GemmBytes GemmBufferBytes(const GemmConfig& c, const GemmProblem& problem) {
   const GemmProblem p = Padded(c, problem);
-  return {p.m * p.k * InBytes(c), p.k / c.k * (p.n / c.n) * BObjectBytes(c),
+  return {((p.m - 1) * p.a_stride + p.k) * InBytes(c), p.k / c.k * (p.n / c.n) * BObjectBytes(c),
           p.m * p.n * c.out_bytes};
 }
 

@@ -38,6 +38,9 @@ struct GemmConfig {
 
 struct GemmProblem {
   std::size_t m = 0, k = 0, n = 0;
+  // Elements from one row of A to the next; 0: the padded k. Less than k makes a convolution over
+  // time-major rows without any im2col: neighbouring rows of A overlap.
+  std::size_t a_stride = 0;
 };
 
 // The least problem that holds `problem`, in whole tiles of the array: what buffers are sized for.
