@@ -23,15 +23,15 @@ struct Operands {
   Guarded<bfloat16> delta, y;
   std::size_t rows, width;
 
-  Operands(std::size_t m, std::size_t n, double offset)
+  Operands(std::size_t m, std::size_t n, double offset, double scale = 2.5)
       : x(m * n), sum(m * n), delta(m * n), y(m * n), rows(m), width(n) {
-    FillNormal(x.span(), 7 * m + n, 2.5, offset);
-    FillNormal(delta.span(), 11 * m + n, 0.7);
+    FillNormal(x.span(), 7 * m + n, scale, offset);
+    FillNormal(delta.span(), 11 * m + n, scale / 4);
   }
 };
 
-void CheckSizes(std::size_t rows, std::size_t width, double offset) {
-  Operands o(rows, width, offset);
+void CheckSizes(std::size_t rows, std::size_t width, double offset, double scale = 2.5) {
+  Operands o(rows, width, offset, scale);
   const auto run = [&o] {
     add_norm_f32(o.x.data(), o.delta.data(), o.sum.data(), o.y.data(), static_cast<int32>(o.rows),
                  static_cast<int32>(o.width));
@@ -81,6 +81,33 @@ TEST_F(AddNorm, OneRowOneVectorAndPrimes) {
 }
 
 TEST_F(AddNorm, MeanMuchLargerThanDeviation) { CheckSizes(8, 512, 60); }
+
+// The deviation is a third of what epsilon stands for.
+TEST_F(AddNorm, DeviationBelowEpsilon) { CheckSizes(4, 512, 0, 1e-3); }
+
+// Each |x| is 1.9 / 512 above a bf16, so that the variance needs both parts of the split: without
+// one of the cross terms it would be some 0.3 % too small. Rows differ in scale, and so in the
+// root's error.
+TEST_F(AddNorm, VarianceToTheLastBits) {
+  Operands o(16, 512, 0);
+  for (std::size_t i = 0; i < o.x.size(); i += 2) {
+    const std::size_t step = i / 512 * 3 + i / 2 % 16;
+    o.x[i] = 1 + static_cast<float>(step) / 128 + 1.9F / 512;
+    o.x[i + 1] = -o.x[i];
+    o.delta[i] = o.delta[i + 1] = 0.0F;
+  }
+  add_norm_f32(o.x.data(), o.delta.data(), o.sum.data(), o.y.data(), 16, 512);
+  for (std::size_t r = 0; r < o.rows; ++r) {
+    const auto x = o.x.span().subspan(r * 512, 512);
+    double variance = 0, cross = 0;
+    for (const double v : x) variance += v * v / 512;
+    for (std::size_t i = 0; i < 512; ++i) {
+      cross += x[i] / std::sqrt(variance + 1e-5) * static_cast<float>(o.y[r * 512 + i]) / 512;
+    }
+    // The slope of results over what is right, whose mean square is 1.
+    EXPECT_NEAR(cross, 1, kInvSqrtError + RoundingBias(512)) << "row " << r;
+  }
+}
 
 TEST_F(AddNorm, InPlaceAndWhateverRegistersHold) {
   Operands o(4, 512, 0.1);

@@ -72,8 +72,8 @@ Fit CheckConfig(const GemmConfig& c) {
   if (c.k_mem % c.k != 0) {
     return no(fmt::format("gemm: k_mem {} is no multiple of k {}", c.k_mem, c.k));
   }
-  if (c.reload && (!bf16 || c.out_bytes != 2 || c.packed_b)) {
-    return no("gemm: only a bf16 C without epilogue can be reloaded from step to step");
+  if (c.reload && (c.out_bytes == kSumBytes || c.packed_b || c.int_shift != 0)) {
+    return no("gemm: only a narrow C without epilogue can be reloaded from step to step");
   }
   if (c.gelu && (!c.packed_b || !bf16)) {
     return no("gemm: the GELU epilogue needs bf16 with a packed B");
@@ -167,8 +167,9 @@ void AddC(OverlayBuilder& b, const GemmConfig& c, std::size_t col, Streams& stre
 }
 
 const char* MultiplyName(const GemmConfig& c) {
-  if (c.in == GemmType::kInt8) return "matmul_int8";
-  return c.reload ? "matmul_reload_bf16" : "matmul_bf16";
+  if (c.in == GemmType::kBf16) return c.reload ? "matmul_reload_bf16" : "matmul_bf16";
+  if (!c.reload) return "matmul_int8";
+  return c.out_bytes == 1 ? "matmul_reload_int8" : "matmul_reload_int16";
 }
 
 // //kernels/npu's forms of the epilogues, with flat arguments.
@@ -209,7 +210,9 @@ void AddCore(OverlayBuilder& builder, const GemmConfig& c, const Streams& stream
                                              Number(static_cast<std::int32_t>(c.k)),
                                              Number(static_cast<std::int32_t>(c.n)),
                                              Number(device::First())};
-  if (c.reload) arguments.push_back(Number(0));  // rounds by floor, as mlir-aie's mm.cc
+  if (c.reload && c.in == GemmType::kBf16) {
+    arguments.push_back(Number(0));  // rounds by floor, as mlir-aie's mm.cc
+  }
   std::vector<Statement> step = {device::Acquire(a), device::Acquire(b),
                                  device::Call(MultiplyName(c), arguments)};
   if (!InPlace(c)) step.push_back(Finish(c, sums, b, y));

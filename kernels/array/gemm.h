@@ -26,7 +26,9 @@ struct GemmConfig {
                           // that fits
   GemmType in = GemmType::kBf16;
   std::size_t out_bytes = 2;  // bf16: 2 (bf16), 4 (f32); int8: 1, 2, 4
-  bool reload = false;        // C in the output's type from step to step; no accumulators apart
+  // C in the output's type from step to step, no accumulators apart. Of int8 to int8 and int16 the
+  // simulator has times and no kernel.
+  bool reload = false;
   bool double_buffer_c = false;
   std::size_t columns = 4;  // 1, 2 or 4
   // B as PackGemmB() makes it, with a bias of f32 (int8: int32) behind each object; otherwise

@@ -94,8 +94,7 @@ std::vector<Out> OnArray(const Product& p, std::vector<In> a, const std::vector<
   }
   EXPECT_EQ(b_bytes.size(), bytes.b);
   std::vector<Out> c(bytes.c / sizeof(Out));
-  const device::ArrayResult result =
-      RunArray(p, std::vector{Bytes(a), Bytes(b_bytes), Bytes(c)});
+  const device::ArrayResult result = RunArray(p, std::vector{Bytes(a), Bytes(b_bytes), Bytes(c)});
   EXPECT_TRUE(result.completed) << result.reason;
   std::vector<Out> y(p.problem.m * p.problem.n);
   for (std::size_t i = 0; i < p.problem.m; ++i) {
@@ -146,7 +145,8 @@ bool SameBits(const std::vector<T>& x, const std::vector<T>& y) {
 template <typename In, typename Out>
 void ExpectTheBitsOfOneTile(const Product& p) {
   using Bias = std::conditional_t<std::is_same_v<In, bfloat16>, float, int32>;
-  const auto a = Random<In>(p.problem.m * p.problem.k, 1), b = Random<In>(p.problem.k * p.problem.n, 2);
+  const auto a = Random<In>(p.problem.m * p.problem.k, 1),
+             b = Random<In>(p.problem.k * p.problem.n, 2);
   std::vector<Bias> bias(p.problem.n);
   for (std::size_t i = 0; i < bias.size(); ++i) {
     bias[i] = static_cast<Bias>(static_cast<int>(i * 37 % 101) - 50);
@@ -253,8 +253,8 @@ TEST(GemmArray, SizesAreRunTimeParameters) {
     const GemmProblem padded = Padded(config, problem);
     auto a = Random<bfloat16>(padded.m * padded.k, 5), b = Random<bfloat16>(padded.k * padded.n, 6);
     std::vector<bfloat16> c(padded.m * padded.n);
-    const auto result = array.Run(GemmInstructions(config, problem),
-                                  std::vector{Bytes(a), Bytes(b), Bytes(c)});
+    const auto result =
+        array.Run(GemmInstructions(config, problem), std::vector{Bytes(a), Bytes(b), Bytes(c)});
     ASSERT_TRUE(result.completed) << result.reason;
     EXPECT_TRUE(SameBits(c, OnTile<bfloat16>({config, padded}, a, b, {})));
   }

@@ -44,29 +44,48 @@ Fit CheckConfig(const RowsConfig& c) {
   return {};
 }
 
-// The FIFOs at the cores of one column, by stream and row.
+// The FIFOs at the cores of one column; results by stream and row.
 struct Streams {
-  std::vector<std::vector<device::FifoId>> in, out;
+  std::vector<device::FifoId> in;  // by row
+  std::vector<std::vector<device::FifoId>> out;
   device::FifoId constants = -1;
 };
+
+// Where input `index` begins in what a call takes; one past the last: its bytes.
+std::size_t InputOffset(const RowsConfig& c, std::size_t index) {
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < index; ++i) offset += c.rows * c.in[i];
+  return offset;
+}
 
 Streams AddColumn(OverlayBuilder& b, const RowsConfig& c, std::size_t col) {
   const Tile shim{static_cast<int>(col), device::kShimRow};
   const Tile mem{static_cast<int>(col), device::kMemRow};
   Streams streams;
+  // What a call takes of all inputs lies together, so that a core gets it through one channel.
+  std::vector<std::size_t> regions;
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (const std::size_t bytes : c.in) regions.push_back(c.rows * bytes);
+  }
+  const auto object = b.MemObject(mem, "in", std::move(regions));
+  const auto region = [&c](std::size_t row, std::size_t input) {
+    return static_cast<int>(row * c.in.size() + input);
+  };
   for (std::size_t i = 0; i < c.in.size(); ++i) {
-    const std::size_t bytes = c.rows * c.in[i];
-    const std::string name = fmt::format("in{}", i);
-    const auto object = b.MemObject(mem, name, std::vector<std::size_t>(kRows, bytes));
-    b.Fifo({.name = name, .from = {.tile = shim}, .to = {{.tile = mem, .object = object}}});
-    auto& fifos = streams.in.emplace_back();
-    for (std::size_t row = 0; row < kRows; ++row) {
-      fifos.push_back(
-          b.Fifo({.name = name,
-                  .object_bytes = bytes,
-                  .from = {.tile = mem, .object = object, .regions = {static_cast<int>(row)}},
-                  .to = {{.tile = Core(col, row)}}}));
-    }
+    std::vector<int> mine;
+    for (std::size_t row = 0; row < kRows; ++row) mine.push_back(region(row, i));
+    b.Fifo({.name = fmt::format("in{}", i),
+            .from = {.tile = shim},
+            .to = {{.tile = mem, .object = object, .regions = std::move(mine)}}});
+  }
+  for (std::size_t row = 0; row < kRows; ++row) {
+    std::vector<int> mine;
+    for (std::size_t i = 0; i < c.in.size(); ++i) mine.push_back(region(row, i));
+    streams.in.push_back(
+        b.Fifo({.name = "in",
+                .object_bytes = InputOffset(c, c.in.size()),
+                .from = {.tile = mem, .object = object, .regions = std::move(mine)},
+                .to = {{.tile = Core(col, row)}}}));
   }
   if (c.constant_bytes != 0) {
     std::vector<device::FifoEnd> cores;
@@ -81,16 +100,18 @@ Streams AddColumn(OverlayBuilder& b, const RowsConfig& c, std::size_t col) {
   for (std::size_t i = 0; i < c.out.size(); ++i) {
     const std::size_t bytes = c.rows * c.out[i];
     const std::string name = fmt::format("out{}", i);
-    const auto object = b.MemObject(mem, name, std::vector<std::size_t>(kRows, bytes));
+    // Two inputs leave too few descriptors for two of each.
+    const auto made =
+        b.MemObject(mem, name, std::vector<std::size_t>(kRows, bytes), c.in.size() > 1 ? 1 : 2);
     auto& fifos = streams.out.emplace_back();
     for (std::size_t row = 0; row < kRows; ++row) {
       fifos.push_back(
           b.Fifo({.name = name,
                   .object_bytes = bytes,
                   .from = {.tile = Core(col, row)},
-                  .to = {{.tile = mem, .object = object, .regions = {static_cast<int>(row)}}}}));
+                  .to = {{.tile = mem, .object = made, .regions = {static_cast<int>(row)}}}}));
     }
-    b.Fifo({.name = name, .from = {.tile = mem, .object = object}, .to = {{.tile = shim}}});
+    b.Fifo({.name = name, .from = {.tile = mem, .object = made}, .to = {{.tile = shim}}});
   }
   return streams;
 }
@@ -99,15 +120,16 @@ void AddCore(OverlayBuilder& b, const RowsConfig& c, const Streams& streams, std
              std::size_t row) {
   using device::Number;
   const Tile tile = Core(col, row);
-  std::vector<int> in, out;
-  for (const auto& fifos : streams.in) in.push_back(b.In(fifos[row], tile));
+  const int in = b.In(streams.in[row], tile);
+  std::vector<int> out;
   for (const auto& fifos : streams.out) out.push_back(b.Out(fifos[row]));
   const int constants = streams.constants < 0 ? -1 : b.In(streams.constants, tile);
   std::vector<device::Argument> arguments;
   for (const RowArgument& a : c.arguments) {
     switch (a.kind) {
       case RowArgument::Kind::kIn:
-        arguments.push_back(device::Object(in.at(static_cast<std::size_t>(a.index))));
+        arguments.push_back(
+            device::Object(in, 0, InputOffset(c, static_cast<std::size_t>(a.index))));
         break;
       case RowArgument::Kind::kOut:
         arguments.push_back(device::Object(out.at(static_cast<std::size_t>(a.index))));
@@ -126,11 +148,10 @@ void AddCore(OverlayBuilder& b, const RowsConfig& c, const Streams& streams, std
         break;
     }
   }
-  std::vector<Statement> group;
-  for (const int port : in) group.push_back(device::Acquire(port));
+  std::vector<Statement> group = {device::Acquire(in)};
   for (const int port : out) group.push_back(device::Acquire(port));
   group.push_back(device::Call(c.kernel, std::move(arguments)));
-  for (const int port : in) group.push_back(device::Release(port));
+  group.push_back(device::Release(in));
   for (const int port : out) group.push_back(device::Release(port));
   const int go = b.AddLock(tile, "go");
   std::vector<Statement> body = {device::AcquireLock(go)};
@@ -151,7 +172,7 @@ OverlayBuilder Build(const RowsConfig& c) {
 
 // Locks that a core's FIFOs take, two each; "go" is the next.
 unsigned GoLock(const RowsConfig& c) {
-  return static_cast<unsigned>(2 * (c.in.size() + c.out.size() + (c.constant_bytes != 0 ? 1 : 0)));
+  return static_cast<unsigned>(2 * (1 + c.out.size() + (c.constant_bytes != 0 ? 1 : 0)));
 }
 
 class Stream {

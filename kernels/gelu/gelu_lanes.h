@@ -1,4 +1,4 @@
-// GELU of 16 lanes, for gelu.cc and for kernels that fuse it.
+// GELU of lanes, for gelu.cc and for kernels that fuse it.
 #ifndef KERNELS_GELU_GELU_LANES_H_
 #define KERNELS_GELU_GELU_LANES_H_
 
@@ -19,23 +19,27 @@ inline constexpr float kGeluPolynomial[10] = {
     0.15603563F,   -0.07681851F, 0.05453929F,    -0.040380823F, 0.028886768F,
     -0.018427522F, 0.010298865F, -0.0068933567F, 0.004924274F,  -0.0016802335F};
 
-inline v16accfloat GeluErf(const v16float& x) {
-  const v16float square = aie::mul(x, x).to_vector<float>();
-  const v16float u = aie::mac(v16accfloat(aie::broadcast<float, 16>(-1.0F)), square,
-                              aie::broadcast<float, 16>(0.09765625F))
-                         .to_vector<float>();
-  v16float p = aie::broadcast<float, 16>(kGeluPolynomial[9]);
+// 16 lanes on a tile; more at a time let the host work on several vectors at once.
+template <unsigned N>
+inline aie::accum<accfloat, N> GeluErf(const aie::vector<float, N>& x) {
+  using Vector = aie::vector<float, N>;
+  using Sum = aie::accum<accfloat, N>;
+  const Vector square = aie::mul(x, x).template to_vector<float>();
+  const Vector u =
+      aie::mac(Sum(aie::broadcast<float, N>(-1.0F)), square, aie::broadcast<float, N>(0.09765625F))
+          .template to_vector<float>();
+  Vector p = aie::broadcast<float, N>(kGeluPolynomial[9]);
   for (int k = 8; k >= 0; --k) {
-    p = aie::mac(v16accfloat(aie::broadcast<float, 16>(kGeluPolynomial[k])), p, u)
-            .to_vector<float>();
+    p = aie::mac(Sum(aie::broadcast<float, N>(kGeluPolynomial[k])), p, u)
+            .template to_vector<float>();
   }
-  const v16float phi =
-      aie::mac(v16accfloat(aie::broadcast<float, 16>(0.5F)), x, p).to_vector<float>();
-  v16float y = aie::mul(x, phi).to_vector<float>();
-  const v16float end = aie::broadcast<float, 16>(kGeluEnd);
+  const Vector phi =
+      aie::mac(Sum(aie::broadcast<float, N>(0.5F)), x, p).template to_vector<float>();
+  Vector y = aie::mul(x, phi).template to_vector<float>();
+  const Vector end = aie::broadcast<float, N>(kGeluEnd);
   y = aie::select(y, x, aie::gt(x, end));
-  y = aie::select(y, aie::zeros<float, 16>(), aie::lt(x, aie::neg(end)));
-  return v16accfloat(y);
+  y = aie::select(y, aie::zeros<float, N>(), aie::lt(x, aie::neg(end)));
+  return Sum(y);
 }
 
 }  // namespace TILE_BUILD

@@ -1,5 +1,5 @@
-// GELU with the bits of kernels/gelu and of kernels/matmul's epilogue, for many values at once: what
-// the simulator runs when a core calls gelu_bf16 or an epilogue with GELU.
+// GELU with the bits of kernels/gelu and of kernels/matmul's epilogue, for many values at once:
+// what the simulator runs when a core calls gelu_bf16 or an epilogue with GELU.
 #ifndef KERNELS_NPU_BULK_GELU_H_
 #define KERNELS_NPU_BULK_GELU_H_
 

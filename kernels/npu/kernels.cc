@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "device/sim/kernel_table.h"
 #include "kernels/add/add.h"
+#include "kernels/add_norm/add_norm.h"
 #include "kernels/attention/attention.h"
 #include "kernels/convert/convert.h"
 #include "kernels/cost/cost.h"
@@ -25,6 +26,7 @@
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/npu/bulk.h"
+#include "kernels/npu/bulk_gelu.h"
 #include "kernels/passthrough/passthrough.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/scale/scale.h"
@@ -119,8 +121,12 @@ using Values = std::vector<std::int64_t>;
 // a tile they fill the epilogue's struct and call on.
 template <typename Out, void (*kFinish)(const float*, Out*, int32, int32, const MatmulEpilogue*)>
 void FinishTile(const float* sums, const float* bias, Out* y, int32 m, int32 n, int32 gelu) {
-  const MatmulEpilogue epilogue{.bias = bias, .gelu = gelu != 0};
-  kFinish(sums, y, m, n, &epilogue);
+  if (gelu != 0) {
+    BulkFinishGelu(sums, bias, y, m, n);
+  } else {
+    const MatmulEpilogue epilogue{.bias = bias};
+    kFinish(sums, y, m, n, &epilogue);
+  }
 }
 
 template <typename Out, void (*kFinish)(const int32*, Out*, int32, int32, const MatmulIntEpilogue*)>
@@ -166,11 +172,12 @@ void RegisterRows() {
   device::RegisterKernel(Wrap("softmax_bf16", softmax_bf16));
   device::RegisterKernel(Wrap("softmax_inverse_bf16", softmax_inverse_bf16));
   device::RegisterKernel(Wrap("softmax_stock_bf16", softmax_stock_bf16));
-  device::RegisterKernel(Wrap("gelu_bf16", gelu_bf16));
+  device::RegisterKernel(Wrap("gelu_bf16", BulkGeluBf16));
   device::RegisterKernel(Wrap("gelu_stock_bf16", gelu_stock_bf16));
   device::RegisterKernel(Wrap("add_bf16", add_bf16));
   device::RegisterKernel(Wrap("add_f32", add_f32));
   device::RegisterKernel(Wrap("add_residual_f32", add_residual_f32));
+  device::RegisterKernel(Wrap("add_norm_f32", add_norm_f32));
   device::RegisterKernel(Wrap("convert_f32_bf16", convert_f32_bf16));
   device::RegisterKernel(Wrap("convert_bf16_f32", convert_bf16_f32));
   device::RegisterKernel(Wrap("scale_bf16", scale_bf16));

@@ -20,8 +20,8 @@
 // * The host's floating-point mode must be the default one (nearest even, no flush to zero).
 // * Built with AIE_HOST_COUNT=1, operations add to aie::host::core().counts what they issue, and
 //   marked loops note theirs in aie::host::core().loops; otherwise no trace of that is in the code.
-// * Headers need no more than a freestanding C++20 library. Two functions live in a library
-//   (kernels/aie:aie_api): the vectorised bf16 tile of mmul and the tables of lut_based_ops.h.
+// * Headers need no more than a freestanding C++20 library. A library (kernels/aie:aie_api) has the
+//   float lanes and the bf16 tile of mmul, vectorised, and the tables of lut_based_ops.h.
 //
 // Here: vector, accum (acc32, acc64, accfloat), mask, load_v/store_v and unaligned forms,
 // begin_vector & co., add, sub, mul, negmul, mac, msc, neg, abs, max, min, lt..neq, select,
@@ -35,6 +35,7 @@
 #include "aie_api/detail/core.hpp"
 #include "aie_api/detail/counting.hpp"
 #include "aie_api/detail/elementary.hpp"
+#include "aie_api/detail/lanes.hpp"
 #include "aie_api/detail/lut.hpp"
 #include "aie_api/detail/mmul.hpp"
 #include "aie_api/detail/numerics.hpp"

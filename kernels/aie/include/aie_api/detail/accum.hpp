@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "aie_api/detail/lanes.hpp"
 #include "aie_api/detail/vector.hpp"
 
 namespace aie {
@@ -76,15 +77,14 @@ class accum {
   vector<T, Elems> to_vector(int shift = 0) const {
     detail::CountConvert(detail::Registers(bits()));
     vector<T, Elems> v;
-    for (unsigned i = 0; i < Elems; ++i) {
-      if constexpr (is_floating_point() && std::is_same_v<T, float>) {
-        v[i] = lane_[i];
-      } else if constexpr (is_floating_point()) {
-        static_assert(std::is_same_v<T, bfloat16>, "a float becomes an integer by aie::to_fixed");
-        v[i] = bfloat16::from_bits(
-            lane::Bf16FromF32(std::bit_cast<std::uint32_t>(lane_[i]), get_rounding()));
-      } else {
-        static_assert(!detail::kIsFloat<T>, "an integer becomes a float by aie::to_float");
+    if constexpr (is_floating_point() && std::is_same_v<T, float>) {
+      for (unsigned i = 0; i < Elems; ++i) v[i] = lane_[i];
+    } else if constexpr (is_floating_point()) {
+      static_assert(std::is_same_v<T, bfloat16>, "a float becomes an integer by aie::to_fixed");
+      host::narrow_lanes(Elems, lane_, &v[0]);
+    } else {
+      static_assert(!detail::kIsFloat<T>, "an integer becomes a float by aie::to_float");
+      for (unsigned i = 0; i < Elems; ++i) {
         v[i] = static_cast<T>(lane::Srs(lane_[i], shift, 8 * sizeof(T), std::is_signed_v<T>,
                                         get_rounding(), get_saturation()));
       }
@@ -94,6 +94,7 @@ class accum {
 
   lane_type operator[](unsigned i) const { return lane_[i]; }
   lane_type& operator[](unsigned i) { return lane_[i]; }
+  const lane_type* data() const { return lane_; }
 
   template <unsigned N>
   accum<Tag, N> extract(unsigned index) const {

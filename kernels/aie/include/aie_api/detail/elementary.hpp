@@ -36,14 +36,6 @@ inline bfloat16 InvLane(bfloat16 x) {
   const bfloat16 r = Narrow(MacLane(2.0F, y, x, false));
   return Narrow(MacLane(0, y, r, true));
 }
-inline float InvLane(float x) {
-  float y = std::bit_cast<float>(kInvMagic - Bits(x));
-  float t = lane::AddFloat(Fp32Mac(0, x, y, true), kInvK2);
-  t = Fp32Mac(0, t, y, false);
-  y = Fp32Mac(0, t, kInvK1, true);
-  const float r = Fp32Mac(2.0F, y, x, false);
-  return Fp32Mac(0, y, r, true);
-}
 
 // C1 - (bits of x) / 2, where the half is an SRS and so rounded by the register.
 inline float InvSqrtStart(float x) {
@@ -60,12 +52,42 @@ inline bfloat16 InvSqrtLane(bfloat16 x) {
   const bfloat16 rest = Narrow(MacLane(kInvSqrtC2 * kInvSqrtC3, scaled, yy, true));
   return Narrow(MacLane(0, y, rest, false));
 }
-inline float InvSqrtLane(float x) {
-  const float scaled = Fp32Mac(0, x, kInvSqrtC2, false);
-  const float y = InvSqrtStart(x);
-  const float yy = Fp32Mac(0, y, y, false);
-  const float rest = lane::SubFloat(kInvSqrtC2 * kInvSqrtC3, Fp32Mac(0, scaled, yy, false));
-  return Fp32Mac(0, y, rest, false);
+
+// acc + a b or acc - a b of f32, with `acc` in each lane; the callers count.
+template <unsigned N>
+vector<float, N> Fp32MacLanes(float acc, const vector<float, N>& a, const vector<float, N>& b,
+                              bool subtract) {
+  vector<float, N> sum;
+  for (unsigned i = 0; i < N; ++i) sum[i] = acc;
+  host::mac_lanes(N, &sum[0], a.data(), b.data(), subtract);
+  return sum;
+}
+template <unsigned N>
+vector<float, N> AllLanes(float x) {
+  vector<float, N> v;
+  for (unsigned i = 0; i < N; ++i) v[i] = x;
+  return v;
+}
+
+// InvLane and InvSqrtLane of f32.
+template <unsigned N>
+vector<float, N> InvLanes(const vector<float, N>& x) {
+  vector<float, N> y;
+  for (unsigned i = 0; i < N; ++i) y[i] = std::bit_cast<float>(kInvMagic - Bits(x[i]));
+  vector<float, N> t = Fp32MacLanes(0, x, y, true);
+  host::add_lanes(N, t.data(), AllLanes<N>(kInvK2).data(), &t[0], false);
+  t = Fp32MacLanes(0, t, y, false);
+  y = Fp32MacLanes(0, t, AllLanes<N>(kInvK1), true);
+  return Fp32MacLanes(0, y, Fp32MacLanes(2.0F, y, x, false), true);
+}
+template <unsigned N>
+vector<float, N> InvSqrtLanes(const vector<float, N>& x) {
+  const vector<float, N> scaled = Fp32MacLanes(0, x, AllLanes<N>(kInvSqrtC2), false);
+  vector<float, N> y;
+  for (unsigned i = 0; i < N; ++i) y[i] = InvSqrtStart(x[i]);
+  vector<float, N> rest = Fp32MacLanes(0, scaled, Fp32MacLanes(0, y, y, false), false);
+  host::add_lanes(N, AllLanes<N>(kInvSqrtC2 * kInvSqrtC3).data(), rest.data(), &rest[0], true);
+  return Fp32MacLanes(0, y, rest, false);
 }
 
 template <typename T>
@@ -80,17 +102,25 @@ template <typename T, unsigned N>
 requires(detail::kIsFloat<T>) vector<T, N> inv(const vector<T, N>& v) {
   detail::CountMac(5 * detail::kProducts<T> * ((N + 15) / 16));
   detail::CountAlu(2 * ((N + 15) / 16));
-  vector<T, N> result;
-  for (unsigned i = 0; i < N; ++i) result[i] = detail::InvLane(v[i]);
-  return result;
+  if constexpr (std::is_same_v<T, float>) {
+    return detail::InvLanes(v);
+  } else {
+    vector<T, N> result;
+    for (unsigned i = 0; i < N; ++i) result[i] = detail::InvLane(v[i]);
+    return result;
+  }
 }
 template <typename T, unsigned N>
 requires(detail::kIsFloat<T>) vector<T, N> invsqrt(const vector<T, N>& v) {
   detail::CountMac(4 * detail::kProducts<T> * ((N + 15) / 16));
   detail::CountAlu(2 * ((N + 15) / 16));
-  vector<T, N> result;
-  for (unsigned i = 0; i < N; ++i) result[i] = detail::InvSqrtLane(v[i]);
-  return result;
+  if constexpr (std::is_same_v<T, float>) {
+    return detail::InvSqrtLanes(v);
+  } else {
+    vector<T, N> result;
+    for (unsigned i = 0; i < N; ++i) result[i] = detail::InvSqrtLane(v[i]);
+    return result;
+  }
 }
 
 // A scalar float is divided in software, correctly rounded. (Peano has no sqrtf, so that a scalar
@@ -126,14 +156,15 @@ template <typename T = float, typename Int, unsigned N>
 requires(detail::kIsFloat<T> &&
          !detail::kIsFloat<Int>) vector<T, N> to_float(const vector<Int, N>& v, int shift = 0) {
   detail::CountAlu(5 * ((N + 15) / 16));
-  accum<accfloat, N> acc;
+  vector<float, N> low, high;
   const float unit = std::bit_cast<float>(static_cast<std::uint32_t>(127 - shift) << 23);
   for (unsigned i = 0; i < N; ++i) {
     const auto value = static_cast<std::int64_t>(v[i]);
-    const auto low = static_cast<float>(value & 0xFFFF);
-    const auto high = static_cast<float>((value >> 16) * 65536);
-    acc[i] = lane::AddFloat(low * unit, high * unit);
+    low[i] = static_cast<float>(value & 0xFFFF) * unit;
+    high[i] = static_cast<float>((value >> 16) * 65536) * unit;
   }
+  accum<accfloat, N> acc;
+  host::add_lanes(N, low.data(), high.data(), &acc[0], false);
   return acc.template to_vector<T>();
 }
 

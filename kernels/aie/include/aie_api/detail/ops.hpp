@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "aie_api/detail/accum.hpp"
+#include "aie_api/detail/lanes.hpp"
 #include "aie_api/detail/shuffle.hpp"
 #include "aie_api/detail/vector.hpp"
 
@@ -25,19 +26,55 @@ vector<T, N> Zip(const vector<T, N>& a, const vector<T, N>& b, F&& f) {
   return result;
 }
 
-// x + y or x - y of one lane. Integers wrap. A bf16 goes through the f32 adder and is rounded by
-// the register (aie_api has no other add for it).
+// Lanes as f32; from bf16 exact.
+template <unsigned N>
+const vector<float, N>& ToFloats(const vector<float, N>& v) {
+  return v;
+}
+template <unsigned N>
+vector<float, N> ToFloats(const vector<bfloat16, N>& v) {
+  vector<float, N> wide;
+  for (unsigned i = 0; i < N; ++i) wide[i] = v[i];
+  return wide;
+}
+
+// x + y or x - y of one lane of integers, which wraps.
 template <bool kSubtract, typename T>
 T AddLane(T x, T y) {
-  if constexpr (std::is_same_v<T, float>) {
-    return kSubtract ? lane::SubFloat(x, y) : lane::AddFloat(x, y);
-  } else if constexpr (std::is_same_v<T, bfloat16>) {
-    return bfloat16(AddLane<kSubtract, float>(x, y));
+  using U = std::make_unsigned_t<T>;
+  return static_cast<T>(kSubtract ? static_cast<U>(static_cast<U>(x) - static_cast<U>(y))
+                                  : static_cast<U>(static_cast<U>(x) + static_cast<U>(y)));
+}
+
+// a + b or a - b. A bf16 goes through the f32 adder and is rounded by the register (aie_api has no
+// other add for it).
+template <bool kSubtract, typename T, unsigned N>
+vector<T, N> AddLanes(const vector<T, N>& a, const vector<T, N>& b) {
+  if constexpr (kIsFloat<T>) {
+    CountAlu(Registers(vector<T, N>::bits()));
+    vector<float, N> sum;
+    host::add_lanes(N, ToFloats(a).data(), ToFloats(b).data(), &sum[0], kSubtract);
+    if constexpr (std::is_same_v<T, float>) {
+      return sum;
+    } else {
+      vector<T, N> narrow;
+      host::narrow_lanes(N, sum.data(), &narrow[0]);
+      return narrow;
+    }
   } else {
-    using U = std::make_unsigned_t<T>;
-    return static_cast<T>(kSubtract ? static_cast<U>(static_cast<U>(x) - static_cast<U>(y))
-                                    : static_cast<U>(static_cast<U>(x) + static_cast<U>(y)));
+    return Zip(a, b, [](T x, T y) { return AddLane<kSubtract>(x, y); });
   }
+}
+template <bool kSubtract, typename Tag, unsigned N>
+accum<Tag, N> AddLanes(const accum<Tag, N>& a, const accum<Tag, N>& b) {
+  CountAlu(Registers(accum<Tag, N>::bits()));
+  accum<Tag, N> sum;
+  if constexpr (std::is_same_v<Tag, accfloat>) {
+    host::add_lanes(N, a.data(), b.data(), &sum[0], kSubtract);
+  } else {
+    for (unsigned i = 0; i < N; ++i) sum[i] = AddLane<kSubtract>(a[i], b[i]);
+  }
+  return sum;
 }
 
 inline std::uint32_t Bits(float x) { return std::bit_cast<std::uint32_t>(x); }
@@ -112,10 +149,10 @@ template <typename Tag, unsigned N, typename T1, typename T2>
 void MacLanes(accum<Tag, N>& acc, const vector<T1, N>& a, const vector<T2, N>& b, bool subtract) {
   if constexpr (std::is_same_v<T1, float> || std::is_same_v<T2, float>) {
     CountMac(Fp32MacOps() * ((N + 15) / 16));
-    for (unsigned i = 0; i < N; ++i) acc[i] = Fp32Mac(acc[i], a[i], b[i], subtract);
+    host::mac_lanes(N, &acc[0], ToFloats(a).data(), ToFloats(b).data(), subtract);
   } else if constexpr (std::is_same_v<T1, bfloat16> && std::is_same_v<T2, bfloat16>) {
     CountMac((N + 15) / 16);
-    for (unsigned i = 0; i < N; ++i) acc[i] = MacLane(acc[i], a[i], b[i], subtract);
+    host::mac_lanes(N, &acc[0], a.data(), b.data(), subtract);
   } else {
     static_assert(!kIsFloat<T1> && !kIsFloat<T2>, "both floats or both integers");
     CountMac((N + 31) / 32);
@@ -148,11 +185,11 @@ requires AccumElemBaseType<T> accum<T, N> zeros() { return accum<T, N>(); }
 
 template <typename T, unsigned N>
 vector<T, N> add(const vector<T, N>& a, const vector<T, N>& b) {
-  return detail::Zip(a, b, [](T x, T y) { return detail::AddLane<false>(x, y); });
+  return detail::AddLanes<false>(a, b);
 }
 template <typename T, unsigned N>
 vector<T, N> sub(const vector<T, N>& a, const vector<T, N>& b) {
-  return detail::Zip(a, b, [](T x, T y) { return detail::AddLane<true>(x, y); });
+  return detail::AddLanes<true>(a, b);
 }
 template <typename T, unsigned N>
 vector<T, N> add(const vector<T, N>& a, std::type_identity_t<T> b) {
@@ -173,17 +210,11 @@ vector<T, N> sub(std::type_identity_t<T> a, const vector<T, N>& b) {
 
 template <typename Tag, unsigned N>
 accum<Tag, N> add(const accum<Tag, N>& a, const accum<Tag, N>& b) {
-  detail::CountAlu(detail::Registers(accum<Tag, N>::bits()));
-  accum<Tag, N> sum;
-  for (unsigned i = 0; i < N; ++i) sum[i] = detail::AddLane<false>(a[i], b[i]);
-  return sum;
+  return detail::AddLanes<false>(a, b);
 }
 template <typename Tag, unsigned N>
 accum<Tag, N> sub(const accum<Tag, N>& a, const accum<Tag, N>& b) {
-  detail::CountAlu(detail::Registers(accum<Tag, N>::bits()));
-  accum<Tag, N> sum;
-  for (unsigned i = 0; i < N; ++i) sum[i] = detail::AddLane<true>(a[i], b[i]);
-  return sum;
+  return detail::AddLanes<true>(a, b);
 }
 template <typename Tag, typename T, unsigned N>
 accum<Tag, N> add(const accum<Tag, N>& a, const vector<T, N>& b) {
