@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "bench/run_record.h"
+#include "bench/strict_json.h"
 #include "bench/suggest.h"
 #include "golden/compare.h"
 
@@ -23,137 +24,19 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+constexpr const char* kInThisVersion = " in version 1";
+static_assert(kRunRecordVersion == 1);
 constexpr golden::Status kStatuses[] = {golden::Status::kPassed, golden::Status::kFailed,
                                         golden::Status::kMistrusted, golden::Status::kSkipped,
                                         golden::Status::kUnsupported};
 
 template <typename... Args>
 [[noreturn]] void Fail(const std::string& field, fmt::format_string<Args...> why, Args&&... args) {
-  Throw(ErrorCode::kCorrupt, "record: {}: {}", field,
-        fmt::format(why, std::forward<Args>(args)...));
-}
-
-std::string Shown(const Json& value) {
-  return Quoted(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-// An object whose fields are taken one by one; what is left over is an error.
-class Fields {
- public:
-  Fields(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
-    if (!json.is_object()) Fail(path_, "{} is not an object", Shown(json));
-  }
-
-  std::string PathOf(const std::string& name) const {
-    return path_ == "line" ? name : path_ + "." + name;
-  }
-
-  bool Has(const std::string& name) const { return json_.contains(name); }
-
-  const Json& Take(const std::string& name) {
-    taken_.insert(name);
-    const auto it = json_.find(name);
-    if (it == json_.end()) Fail(PathOf(name), "missing");
-    return *it;
-  }
-
-  std::string Text(const std::string& name) {
-    const Json& value = Take(name);
-    if (!value.is_string()) Fail(PathOf(name), "{} is not a string", Shown(value));
-    return value.get<std::string>();
-  }
-
-  double Number(const std::string& name) { return NumberIn(Take(name), PathOf(name)); }
-
-  bool Flag(const std::string& name) {
-    const Json& value = Take(name);
-    if (!value.is_boolean()) Fail(PathOf(name), "{} is not true or false", Shown(value));
-    return value.get<bool>();
-  }
-
-  std::int64_t Integer(const std::string& name, std::int64_t least, std::int64_t most) {
-    const Json& value = Take(name);
-    const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= INT64_MAX
-                                                 : value.is_number_integer();
-    if (!fits || value.get<std::int64_t>() < least || value.get<std::int64_t>() > most) {
-      Fail(PathOf(name), "{} is not an integer from {} to {}", Shown(value), least, most);
-    }
-    return value.get<std::int64_t>();
-  }
-
-  std::map<std::string, double> Numbers(const std::string& name) {
-    std::map<std::string, double> numbers;
-    Fields inner(Take(name), PathOf(name));
-    for (const auto& [key, value] : inner.json_.items()) {
-      numbers[key] = NumberIn(value, inner.PathOf(key));
-    }
-    return numbers;
-  }
-
-  std::map<std::string, std::string> Texts(const std::string& name) {
-    std::map<std::string, std::string> texts;
-    Fields inner(Take(name), PathOf(name));
-    for (const auto& [key, value] : inner.json_.items()) texts[key] = inner.Text(key);
-    return texts;
-  }
-
-  static double NumberIn(const Json& value, const std::string& path) {
-    if (!value.is_number() || !std::isfinite(value.get<double>())) {
-      Fail(path, "{} is not a finite number", Shown(value));
-    }
-    return value.get<double>();
-  }
-
-  void ExpectNoMore() const {
-    const std::vector<std::string> known(taken_.begin(), taken_.end());
-    for (const auto& [name, value] : json_.items()) {
-      if (taken_.count(name) == 0) {
-        Fail(PathOf(Quoted(name)), "no such field in version {};{}", kRunRecordVersion,
-             Suggest(name, known));
-      }
-    }
-  }
-
- private:
-  const Json& json_;
-  std::string path_;
-  std::set<std::string, std::less<>> taken_;
-};
-
-// The text as JSON; the same key twice in an object is an error, not the last wins.
-Json ParseStrictly(std::string_view line) {
-  if (line.size() > kMostBytes) {
-    Fail("line", "{} bytes, expected at most {}", line.size(), kMostBytes);
-  }
-  std::vector<std::set<std::string>> keys;
-  std::optional<std::string> twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key &&
-        !keys.back().insert(parsed.get<std::string>()).second) {
-      twice = parsed.get<std::string>();
-    }
-    return true;
-  };
-  Json json;
-  try {
-    json = Json::parse(line, watch);
-  } catch (const Json::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
-    const std::string_view what = error.what();
-    const std::size_t text = std::min(what.find("] ") + 2, what.size());
-    std::string shown(what.substr(text, 160));
-    for (char& c : shown) c = c >= ' ' && c <= '~' ? c : '?';
-    Fail("line", "not JSON: {}", shown);
-  }
-  if (twice) Fail(Quoted(*twice), "there twice");
-  return json;
+  Throw(ErrorCode::kCorrupt, "{}: {}", field, fmt::format(why, std::forward<Args>(args)...));
 }
 
 Environment ParseEnvironment(const Json& json) {
-  Fields fields(json, "environment");
+  JsonFields fields(json, "environment");
   Environment e;
   e.git_revision = fields.Text("git_revision");
   if (!fields.Take("git_dirty").is_null()) e.git_dirty = fields.Flag("git_dirty");
@@ -168,12 +51,12 @@ Environment ParseEnvironment(const Json& json) {
   e.load_average = fields.Number("load_average");
   e.libraries = fields.Texts("libraries");
   e.date = fields.Text("date");
-  fields.ExpectNoMore();
+  fields.ExpectNoMore(kInThisVersion);
   return e;
 }
 
 RecordedVerdict ParseVerdict(const Json& json) {
-  Fields fields(json, "verdict");
+  JsonFields fields(json, "verdict");
   RecordedVerdict verdict;
   const std::string status = fields.Text("status");
   std::vector<std::string> known;
@@ -190,7 +73,7 @@ RecordedVerdict ParseVerdict(const Json& json) {
     verdict.headroom_percent = fields.Number("headroom_percent");
   }
   verdict.tolerance = fields.Text("tolerance");
-  fields.ExpectNoMore();
+  fields.ExpectNoMore(kInThisVersion);
   return verdict;
 }
 
@@ -200,12 +83,12 @@ std::vector<double> ParseSamples(const Json& json) {
   }
   std::vector<double> samples;
   for (std::size_t i = 0; i < json.size(); ++i) {
-    samples.push_back(Fields::NumberIn(json[i], fmt::format("samples_s[{}]", i)));
+    samples.push_back(JsonFields::NumberIn(json[i], fmt::format("samples_s[{}]", i)));
   }
   return samples;
 }
 
-std::map<std::string, std::string> ParseHashes(Fields& fields) {
+std::map<std::string, std::string> ParseHashes(JsonFields& fields) {
   auto hashes = fields.Texts("hashes");
   for (const auto& [name, hash] : hashes) {
     if (name != "model" && name != "audio" && name != "golden") {
@@ -220,28 +103,43 @@ std::map<std::string, std::string> ParseHashes(Fields& fields) {
 }
 
 std::uint64_t ParseSeed(const Json& json) {
-  if (!json.is_number_unsigned()) Fail("seed", "{} is not an integer from 0", Shown(json));
+  if (!json.is_number_unsigned()) Fail("seed", "{} is not an integer from 0", ShownJson(json));
   return json.get<std::uint64_t>();
 }
 
-}  // namespace
+std::optional<TimeModel> ParseModel(JsonFields& fields, Provenance provenance) {
+  if (!fields.Has("model")) return std::nullopt;
+  if (provenance == Provenance::kMeasured) Fail("model", "beside the provenance measured");
+  JsonFields inner(fields.Take("model"), "model");
+  TimeModel model;
+  model.version = inner.Text("version");
+  model.preset = inner.Text("preset");
+  model.host_profile = inner.Text("host_profile");
+  model.codegen = inner.Text("codegen");
+  model.constants = inner.Numbers("constants");
+  model.schedule = inner.Texts("schedule");
+  inner.ExpectNoMore(kInThisVersion);
+  return model;
+}
 
-RunRecord ParseRecord(std::string_view line) {
-  const Json json = ParseStrictly(line);
-  Fields fields(json, "line");
+Provenance ParseProvenance(JsonFields& fields) {
+  const std::string provenance = fields.Text("provenance");
+  if (provenance == "measured") return Provenance::kMeasured;
+  if (provenance == "modelled") return Provenance::kModelled;
+  Fail("provenance", "{} is not measured or modelled", Quoted(provenance));
+}
+
+RunRecord ReadRecord(const Json& json) {
+  JsonFields fields(json, "");
   if (const std::int64_t version = fields.Integer("schema_version", 0, INT64_MAX);
       version != kRunRecordVersion) {
-    Throw(ErrorCode::kUnsupported, "record: schema_version: {}, this program reads {}", version,
+    Throw(ErrorCode::kUnsupported, "schema_version: {}, this program reads {}", version,
           kRunRecordVersion);
   }
   // What the record's own setters refuse is the line's fault here.
   try {
-    const std::string provenance = fields.Text("provenance");
-    if (provenance != "measured" && provenance != "modelled") {
-      Fail("provenance", "{} is not measured or modelled", Quoted(provenance));
-    }
-    RunRecord record(SeriesKey::Parse(fields.Text("series")),
-                     provenance == "measured" ? Provenance::kMeasured : Provenance::kModelled,
+    const Provenance provenance = ParseProvenance(fields);
+    RunRecord record(SeriesKey::Parse(fields.Text("series")), provenance,
                      ParseVerdict(fields.Take("verdict")));
     record.set_scope(fields.Text("scope"));
     const bool timed = fields.Has("times_s") || fields.Has("samples_s");
@@ -252,17 +150,25 @@ RunRecord ParseRecord(std::string_view line) {
     record.environment = ParseEnvironment(fields.Take("environment"));
     record.hashes = ParseHashes(fields);
     record.seed = ParseSeed(fields.Take("seed"));
+    record.model = ParseModel(fields, provenance);
     const bool valid = fields.Flag("valid");
     record.Invalidate(fields.Text("invalid_reason"));
     if (valid != record.valid()) {
       Fail("valid", "{} beside the reason {}", valid, Quoted(record.invalid_reason()));
     }
-    fields.ExpectNoMore();
+    fields.ExpectNoMore(kInThisVersion);
     return record;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kCorrupt) throw;
-    Throw(ErrorCode::kCorrupt, "record: {}", error.message());
+    throw Error(ErrorCode::kCorrupt, error.message());
   }
+}
+
+}  // namespace
+
+RunRecord ParseRecord(std::string_view line) {
+  return WithContext("record",
+                     [line] { return ReadRecord(ParseStrictJson(line, kMostRecordBytes)); });
 }
 
 }  // namespace xdna::bench

@@ -66,6 +66,17 @@ nlohmann::ordered_json ToJson(const Environment& e) {
   return json;
 }
 
+nlohmann::ordered_json ToJson(const TimeModel& m) {
+  nlohmann::ordered_json json;
+  json["version"] = m.version;
+  json["preset"] = m.preset;
+  json["host_profile"] = m.host_profile;
+  json["codegen"] = m.codegen;
+  json["constants"] = m.constants;
+  json["schedule"] = m.schedule;
+  return json;
+}
+
 class File {
  public:
   explicit File(const std::string& path) : path_(path) {
@@ -199,6 +210,9 @@ std::string RunRecord::ToJsonLine() const {
   if (verdict_.passed() && times_s_.empty()) {
     Throw(ErrorCode::kInternal, "{}: passed, but was not timed", series_.ToString());
   }
+  if (model && provenance_ == Provenance::kMeasured) {
+    Throw(ErrorCode::kInternal, "{}: measured, but with a time model", series_.ToString());
+  }
   nlohmann::ordered_json json;
   json["schema_version"] = kRunRecordVersion;
   json["series"] = series_.ToString();
@@ -218,6 +232,7 @@ std::string RunRecord::ToJsonLine() const {
   json["environment"] = ToJson(environment);
   json["hashes"] = hashes;
   json["seed"] = seed;
+  if (model) json["model"] = ToJson(*model);
   json["valid"] = valid();
   json["invalid_reason"] = invalid_;
   // Bytes that are not UTF-8 (a path in a reason) must not cost the record.

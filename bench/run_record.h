@@ -3,6 +3,7 @@
 #ifndef BENCH_RUN_RECORD_H_
 #define BENCH_RUN_RECORD_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,7 +16,11 @@
 
 namespace xdna::bench {
 
+// reports/run_record.schema.json says the same in JSON Schema. A new field that old readers can do
+// without keeps the version; anything else raises it.
 inline constexpr int kRunRecordVersion = 1;
+// A longer line is not a record.
+inline constexpr std::size_t kMostRecordBytes = std::size_t{4} << 20;
 
 // Which results belong together over time; "-" where a part means nothing. Never
 // rename a part: history would be cut.
@@ -39,6 +44,19 @@ struct SeriesKey {
 
 enum class Provenance : std::uint8_t { kMeasured, kModelled };
 const char* ProvenanceName(Provenance provenance);  // "measured", "modelled"
+
+// What a modelled time follows from: with all of this and the code unchanged, it is the same to
+// the last bit. A gate explains a change by what differs here.
+struct TimeModel {
+  std::string version;                          // device::TimeModelVersion()
+  std::string preset;                           // speed bin, "phx-1.0"
+  std::string host_profile;                     // "cpp"
+  std::string codegen;                          // "chess", "peano"
+  std::map<std::string, double> constants;      // of the preset and the profile, by name
+  std::map<std::string, std::string> schedule;  // what ran: "overlay" -> SHA-256, "steps" -> ...
+
+  bool operator==(const TimeModel&) const = default;
+};
 
 struct RecordedVerdict {
   golden::Status status = golden::Status::kSkipped;
@@ -92,13 +110,14 @@ class RunRecord {
   Environment environment;
   std::map<std::string, std::string> hashes;  // "model", "audio", "golden" -> SHA-256
   std::uint64_t seed = 0;
+  std::optional<TimeModel> model;  // only of modelled records
 
-  // Without the line's end. Throws kInternal for a record that passed and has no times.
+  // Without the line's end. Throws kInternal for a record that passed and has no times, and for a
+  // measured one with a time model.
   std::string ToJsonLine() const;
   bool operator==(const RunRecord&) const = default;
 
  private:
-  friend RunRecord ParseRecord(std::string_view line);
   void RequirePassed(const std::string& what) const;
 
   SeriesKey series_;

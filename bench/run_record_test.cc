@@ -77,6 +77,17 @@ RunRecord Sample() {
   return record;
 }
 
+TimeModel SomeModel() {
+  TimeModel model;
+  model.version = "7";
+  model.preset = "phx-1.0";
+  model.host_profile = "cpp";
+  model.codegen = "peano";
+  model.constants = {{"clock_hz", 1e9}, {"lock_latency", 0.1 / 3}};
+  model.schedule = {{"overlay", kHash}};
+  return model;
+}
+
 TEST(SeriesKey, RoundTripsAndKeepsItsSpelling) {
   EXPECT_EQ(Key().ToString(), "linear/m=1500,k=512,n=2048/bf16/cpu/-/-/-/-/-");
   EXPECT_EQ(SeriesKey::Parse(Key().ToString()), Key());
@@ -98,6 +109,7 @@ TEST(RunRecord, RoundTripsWithoutATime) {
   record.SetMetric("flops", 12);
   record.environment = SomeEnvironment();
   record.environment.git_dirty.reset();
+  record.model = SomeModel();
   const std::string line = record.ToJsonLine();
   EXPECT_THAT(line, ::testing::Not(HasSubstr("times_s")));
   EXPECT_EQ(ParseRecord(line), record);
@@ -147,6 +159,12 @@ TEST(RunRecord, ATimeBelowTheFloorIsInvalid) {
   EXPECT_FALSE(record.valid());
   EXPECT_THAT(record.invalid_reason(), HasSubstr("measured peak"));
   EXPECT_EQ(ParseRecord(record.ToJsonLine()), record);
+}
+
+TEST(RunRecord, OnlyAModelledTimeHasAModel) {
+  RunRecord record = Sample();
+  record.model = SomeModel();
+  EXPECT_THROW(record.ToJsonLine(), Error);
 }
 
 TEST(RunRecord, AKeyMayNotHoldASlash) {
@@ -201,6 +219,7 @@ TEST(ParseRecord, NamesTheFieldThatIsWrong) {
       {"/valid", false, "valid: false beside the reason ''"},
       {"/valid", 1, "valid: '1' is not true or false"},
       {"/invalid_reason", "too fast", "valid: true beside the reason 'too fast'"},
+      {"/model", {{"version", "7"}}, "model: beside the provenance measured"},
       {"/sead", 1, "'sead': no such field in version 1; did you mean 'seed'?"},
   };
   const nlohmann::json good = nlohmann::json::parse(Sample().ToJsonLine());
@@ -216,6 +235,31 @@ TEST(ParseRecord, NamesTheFieldThatIsWrong) {
       EXPECT_THAT(error.message(), HasSubstr(c.expected)) << c.pointer << " = " << c.value;
       const bool version = error.message().find("this program reads") != std::string::npos;
       EXPECT_EQ(error.code(), version ? ErrorCode::kUnsupported : ErrorCode::kCorrupt);
+    }
+  }
+}
+
+TEST(ParseRecord, NamesTheModelsFieldThatIsWrong) {
+  RunRecord record(Key(), Provenance::kModelled, Failed());
+  record.environment = SomeEnvironment();
+  record.model = SomeModel();
+  const nlohmann::json good = nlohmann::json::parse(record.ToJsonLine());
+  const std::pair<const char*, nlohmann::json> kCases[] = {
+      {"version", 7},
+      {"preset", nullptr},
+      {"constants", {{"clock_hz", "fast"}}},
+      {"schedule", {{"overlay", 1}}},
+      {"presset", "phx-1.0"},
+  };
+  for (const auto& [field, value] : kCases) {
+    nlohmann::json bad = good;
+    bad["model"][field] = value;
+    try {
+      ParseRecord(bad.dump());
+      ADD_FAILURE() << field << " = " << value << " was taken";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.message(), HasSubstr("model.")) << field;
+      EXPECT_THAT(error.message(), HasSubstr(field)) << field;
     }
   }
 }
