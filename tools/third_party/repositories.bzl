@@ -1,5 +1,6 @@
 """The list of external repositories; it serves WORKSPACE and MODULE.bazel alike."""
 
+load(":plotly.bzl", "plotly_repository")
 load(":speech.bzl", "speech_repository")
 load(":system_library.bzl", "system_library")
 load(":whisper_base.bzl", "whisper_base_repository")
@@ -103,6 +104,7 @@ def third_party_repositories():
     """Declares every external repository but Bazel's own rule sets."""
     for name, library in _SYSTEM_LIBRARIES.items():
         system_library(name = name, **library)
+    plotly_repository(name = "plotly")
     speech_repository(name = "speech")
     whisper_base_repository(name = "whisper_base")
     xrt_repository(name = "xrt")
