@@ -8,14 +8,15 @@ _SMOKE_SWEEPS = {
 }
 _SMOKE_SWEEP = "m=5,16"
 
-def op_bench(op):
-    """Declares //bench:OP and //bench:OP_smoke_test.
+def op_bench(op, name = None):
+    """Declares //bench:NAME and, where that is the op's own, //bench:OP_smoke_test.
 
     Args:
       op: a name of //ops:registry.bzl.
+      name: default the op.
     """
     cc_binary(
-        name = op,
+        name = name or op,
         srcs = ["op_main.cc"],
         data = ["//golden:" + op],
         local_defines = ["XDNA_OP=\\\"%s\\\"" % op],
@@ -36,6 +37,8 @@ def op_bench(op):
             "@google_benchmark//:benchmark",
         ],
     )
+    if name:
+        return
     native.sh_test(
         name = op + "_smoke_test",
         size = "small",

@@ -44,10 +44,20 @@ refuses 2 "linear has no bf16 on eigen; it has: f32/fast" --repro=exact0/bf16/ei
 refuses 2 "unknown device 'gpu'; known: cpu npu" --device=gpu
 refuses 2 "known: fast eigen" --backend=tile
 refuses 2 "known: tile" --device=npu --backend=fast
+refuses 2 "one tile has no batch, reuse" --device=npu --backend=tile --sweep='batch=8'
+refuses 2 "axis 'batch', column 1: no such axis" --sweep='batch=8'
+refuses 2 "reuse 'warm': not one of fresh" --device=npu --sweep='reuse=fresh,warm'
+refuses 2 "5 is not from 1 to 4" --device=npu --sweep='columns=5'
+refuses 2 "--preset: " --device=npu --preset=phx-9
+refuses 2 "--host: " --device=npu --host=rust
+refuses 2 "--codegen" --device=npu --codegen=gcc
+refuses 2 "--preset is for the NPU" --preset=phx-1.0
+refuses 2 "--list_tiles is for one tile" --device=npu --list_tiles --backend=array
+refuses 2 "use one" --sweep='m=3' --m=4
 refuses 2 "known: bf16 int8" --device=npu --precision=f32
 refuses 2 "add --device=npu" --list_tiles
-refuses 2 "a single tile has none" --device=npu --json=runs.jsonl
-refuses 2 "--benchmark_... is for times" --device=npu --benchmark_min_time=1
+refuses 2 "a single tile has none" --device=npu --backend=tile --json=runs.jsonl
+refuses 2 "--benchmark_... is for measured times" --device=npu --benchmark_min_time=1
 refuses 2 "matches none of 3 points" --match=zzz
 refuses 2 "not a regular expression" --match='['
 refuses 2 "did you mean '--sweep'?" --swep='m=3'
@@ -67,9 +77,21 @@ prints "exact0/f32/fast: passed" --repro=exact0/f32/fast
 prints "npu bf16/tile_reload  (wrong, for comparison)" --list
 prints "does not fit: matmul" --device=npu --list_tiles
 prints "2 points, nothing was run" --device=npu --dry_run --sweep='m=16'
-prints "nothing was timed" --device=npu --sweep='m=4 k=16 n=16'
+prints "nothing was timed" --device=npu --backend=tile --sweep='m=4 k=16 n=16'
 grep -qE '^m=4,k=16,n=16 +bf16 +tile +passed [0-9]+ % ' "$TEST_TMPDIR/out" || fail "no verdict"
 prints "exact0/bf16/tile: passed" --repro=exact0/bf16/tile
+
+# On the array: modelled times, each of a verdict, the same again and again.
+readonly array=(--device=npu --m=40 --k=32 --n=48 --precision=bf16)
+prints "MODELLED times" "${array[@]}" --sweep='batch=8 reuse=fresh,runlist:2' --preset=hpt-1.6 \
+  --host=pyxrt --codegen=peano "--json=$TEST_TMPDIR/array.jsonl"
+(($(grep -cE ' passed [0-9]+ % ' "$TEST_TMPDIR/out") == 2)) || fail "array: not two verdicts"
+(($(grep -c '"provenance":"modelled"' "$TEST_TMPDIR/array.jsonl") == 2)) || fail "array: records"
+prints "legal tiles, the fastest first" "${array[@]}" --sweep='tile=*'
+(($(grep -cE ' passed [0-9]+ % ' "$TEST_TMPDIR/out") == 1)) || fail "array: the best tile"
+prints "1 points, nothing was run" "${array[@]}" --dry_run
+grep -q ' dispatch ' "$TEST_TMPDIR/out" || fail "array: no bound"
+prints "exact0/int8/array: passed" --repro=exact0/int8/array
 prints "linear/m=16,k=512,n=2048/f32/fast" --benchmark_list_tests --sweep='m=16'
 
 # Google Benchmark's own files, and a filter of its own.

@@ -20,6 +20,7 @@
 #include "base/thread_pool.h"
 #include "bench/environment.h"
 #include "bench/machine_peak.h"
+#include "bench/op_array.h"
 #include "bench/op_options.h"
 #include "bench/op_point.h"
 #include "bench/op_report.h"
@@ -84,6 +85,7 @@ int RunOnTile(const ops::Contract& op, const golden::Store& store, OpOptions& op
   fmt::print("{}", table.Header());
   bool wrong = false;
   for (OpPoint& point : options.points) {
+    if (point.variant.backend != ops::Backend::kTile) continue;
     if (!dry) runner.Check(point);
     fmt::print("{}", table.Row(point, !dry));
     std::fflush(stdout);
@@ -93,6 +95,22 @@ int RunOnTile(const ops::Contract& op, const golden::Store& store, OpOptions& op
   if (dry) fmt::print("\n{} points, nothing was run\n", options.points.size());
   if (!dry) fmt::print("{}", TileTable::Footer());
   return wrong ? kExitWrong : kExitOk;
+}
+
+int RunOnNpu(const ops::Contract& op, const golden::Store& store, OpOptions& options) {
+  const auto has = [&](ops::Backend backend) {
+    return std::any_of(options.points.begin(), options.points.end(),
+                       [&](const OpPoint& p) { return p.variant.backend == backend; });
+  };
+  int status = kExitOk;
+  if (has(ops::Backend::kArray)) {
+    if (!options.json.empty()) CheckAppendable(options.json);
+    const OpSession session = {CurrentEnvironment(options.threads), Sha256OfFile(store.path()),
+                               options.seed};
+    status = RunOnArray(op, store, options, session);
+  }
+  if (!has(ops::Backend::kTile)) return status;
+  return std::max(status, RunOnTile(op, store, options, options.dry_run));
 }
 
 int DryRun(const ops::Contract& op, const OpOptions& options) {
@@ -233,7 +251,7 @@ int Main(int argc, char** argv) {
   const golden::Store store = golden::Store::Open(ops::GoldenPath(op), "op");
   if (options.list) return List(op, store);
   if (!options.repro.empty()) return Repro(op, store, options);
-  return npu ? RunOnTile(op, store, options, options.dry_run) : Run(op, store, options);
+  return npu ? RunOnNpu(op, store, options) : Run(op, store, options);
 }
 
 }  // namespace

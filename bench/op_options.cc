@@ -1,9 +1,11 @@
 #include "bench/op_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include "bench/op_shape.h"
 #include "bench/suggest.h"
 #include "bench/sweep.h"
+#include "device/sim/timing.h"
 
 namespace xdna::bench {
 namespace {
@@ -25,7 +28,11 @@ constexpr std::size_t kOwnBenchmarkArguments = 2;  // the program and the least 
 
 struct Typed {
   std::string sweep, precision, backend, match, device = "cpu";
+  std::map<std::string, std::string> axes;  // options that say what an axis of the sweep would
 };
+
+// Axes that only the NPU's array has.
+constexpr std::string_view kArrayAxes[] = {"batch", "reuse", "tile", "columns"};
 
 // Google Benchmark ends the program with status 0 where it is told an unknown format.
 void CheckBenchmarkArgument(const std::string& argument) {
@@ -88,16 +95,40 @@ ops::Variant VariantOf(const ops::Contract& op, const SweepPoint& choice) {
   return variant;
 }
 
+ArrayChoice ArrayChoiceOf(const SweepPoint& choice) {
+  ArrayChoice array;
+  const auto get = [&](std::string_view axis, auto&& set) {
+    if (const auto it = choice.find(axis); it != choice.end()) set(it->second);
+  };
+  get("batch", [&](const std::string& value) { array.batch = std::stoll(value); });
+  get("reuse", [&](const std::string& value) { array.reuse = value; });
+  get("tile", [&](const std::string& value) { array.tile = value; });
+  get("columns", [&](const std::string& value) { array.columns = std::stoul(value); });
+  return array;
+}
+
+// "/batch=8/reuse=bo": what of the array's axes was chosen.
+std::string ArrayName(const SweepPoint& choice) {
+  std::string name;
+  for (const std::string_view axis : kArrayAxes) {
+    if (const auto it = choice.find(axis); it != choice.end()) {
+      name += fmt::format("/{}={}", axis, it->second);
+    }
+  }
+  return name;
+}
+
 std::vector<OpPoint> PointsOf(const ops::Contract& op, ops::Device device, const Typed& typed) {
   const std::vector<SweepAxis> axes = AxesOf(op, device);
   std::vector<SweepChoice> choices;
   if (!typed.sweep.empty()) {
     choices = WithContext("--sweep", [&] { return ParseSweep(typed.sweep, axes); });
   }
+  for (const auto& [name, values] : typed.axes) AddOption(name, values, axes, choices);
   AddOption("precision", typed.precision, axes, choices);
   AddOption("backend", typed.backend, axes, choices);
   if (!Chooses(choices, "backend")) {
-    choices.push_back({"backend", {device == ops::Device::kCpu ? "fast" : "tile"}});
+    choices.push_back({"backend", {device == ops::Device::kCpu ? "fast" : "array"}});
   }
   // What was not asked for by name is left out where the op does not have it.
   const bool named = Chooses(choices, "precision");
@@ -110,8 +141,13 @@ std::vector<OpPoint> PointsOf(const ops::Contract& op, ops::Device device, const
     if (!named && !op.Has(point.variant)) continue;
     point.dims = DimsOf(op, choice);
     point.shape = ShapeName(op, point.dims);
-    point.name = fmt::format("{}/{}/{}/{}", op.name, point.shape, choice.at("precision"),
-                             choice.at("backend"));
+    point.array = ArrayChoiceOf(choice);
+    point.name = fmt::format("{}/{}/{}/{}{}", op.name, point.shape, choice.at("precision"),
+                             choice.at("backend"), ArrayName(choice));
+    if (point.variant.backend == ops::Backend::kTile && !ArrayName(choice).empty()) {
+      Throw(ErrorCode::kInvalidArgument, "{}: one tile has no {}; use --backend=array", point.name,
+            fmt::join(kArrayAxes, ", "));
+    }
     points.push_back(std::move(point));
   }
   return points;
@@ -137,16 +173,50 @@ std::vector<OpPoint> Matching(std::vector<OpPoint> points, const std::string& ma
 }
 
 // What only one of the devices can do.
-void CheckDevice(const OpOptions& options) {
+void CheckDevice(const OpOptions& options, const CLI::App& app) {
   if (options.device == ops::Device::kCpu) {
-    if (!options.list_tiles) return;
-    Throw(ErrorCode::kInvalidArgument, "--list_tiles: tiles are the NPU's; add --device=npu");
+    for (const char* name : {"--list_tiles", "--preset", "--host", "--codegen"}) {
+      if (app.count(name) == 0) continue;
+      Throw(ErrorCode::kInvalidArgument, "{} is for the NPU; add --device=npu", name);
+    }
+    return;
   }
-  const bool timing = options.benchmark_arguments.size() > kOwnBenchmarkArguments;
-  if (timing || !options.json.empty()) {
+  if (options.benchmark_arguments.size() > kOwnBenchmarkArguments) {
     Throw(ErrorCode::kInvalidArgument,
-          "{} is for times, and a single tile has none; use --device=cpu",
-          timing ? "--benchmark_..." : "--json");
+          "--benchmark_... is for measured times, and the NPU's are modelled; use --device=cpu");
+  }
+  WithContext("--preset", [&] { device::FindPreset(options.npu.preset); });
+  WithContext("--host", [&] { device::FindHostProfile(options.npu.host); });
+}
+
+void CheckPoints(const OpOptions& options) {
+  for (const OpPoint& point : options.points) {
+    if (point.variant.backend == ops::Backend::kTile && !options.json.empty()) {
+      Throw(ErrorCode::kInvalidArgument,
+            "--json is for times, and a single tile has none; use --backend=array");
+    }
+    if (point.variant.backend == ops::Backend::kArray && options.list_tiles) {
+      Throw(ErrorCode::kInvalidArgument,
+            "--list_tiles is for one tile; --sweep='tile=*' lists the array's, with times");
+    }
+  }
+}
+
+void AddNpuOptions(CLI::App& app, OpOptions& options) {
+  app.add_option("--preset", options.npu.preset, "npu: speed bin, as //tools:npu_info lists them")
+      ->capture_default_str();
+  app.add_option("--host", options.npu.host, "npu: how the host calls XRT: cpp, pyxrt, iron-jit")
+      ->capture_default_str();
+  app.add_option("--codegen", options.npu.codegen, "npu: who compiled the cores' programs")
+      ->check(CLI::IsMember({"chess", "peano"}))
+      ->capture_default_str();
+}
+
+// An option for each size; --rows for the rows of what goes by rows.
+void AddSizes(CLI::App& app, const ops::Contract& op, Typed& typed) {
+  for (const std::string& name : DimNames(op)) {
+    app.add_option(name == "m" ? "--m,--rows" : "--" + name, typed.axes[name],
+                   "values of this size, as in --sweep");
   }
 }
 
@@ -159,15 +229,21 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   CLI::App app(fmt::format(
       "{}: {}. Verifies, times and compares with what this machine can do.\n\n"
       "  bazel run //bench:{} -- --precision=f32\n"
-      "  bazel run //bench:{} -- --sweep='{}=64:256:64,1500 precision=*' --json=runs.jsonl\n",
-      op.name, op.summary, op.name, op.name, DimNames(op).front()));
+      "  bazel run //bench:{} -- --sweep='{}=64:256:64,1500 precision=*' --json=runs.jsonl\n"
+      "  bazel run //bench:{} -- --device=npu --sweep='batch=64,512 "
+      "reuse=fresh,bo,context,runlist:16 "
+      "tile=*'\n",
+      op.name, op.summary, op.name, op.name, DimNames(op).front(), op.name));
   app.add_option("--sweep", typed.sweep,
                  "axes and values, 'm=1500 n=512,2048 precision=*'; ranges are first:last:step");
   app.add_option("--precision", typed.precision, "f32,bf16,int8; default all that the op has");
-  app.add_option("--device", typed.device, "cpu, or npu: checked on one tile's kernels, not timed")
+  app.add_option("--device", typed.device, "cpu, or npu: simulated, times are modelled")
       ->capture_default_str();
-  app.add_option("--backend", typed.backend,
-                 "cpu: fast,eigen, default fast; npu: tile and what --list shows, default tile");
+  app.add_option(
+      "--backend", typed.backend,
+      "cpu: fast,eigen, default fast; npu: array,tile and what --list shows, default array");
+  AddNpuOptions(app, options);
+  AddSizes(app, op, typed);
   app.add_option("--threads", options.threads, "default: the CPUs that this process may use")
       ->check(CLI::Range(1, kMostThreads));
   app.add_option("--seed", options.seed, "of the inputs")->check(CLI::NonNegativeNumber);
@@ -175,8 +251,9 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   app.add_option("--json", options.json, "append run records to this file");
   app.add_option("--repro", options.repro, "run one golden check, CASE/PRECISION/BACKEND");
   app.add_flag("--list", options.list, "operands, default sizes, variants and golden cases");
-  app.add_flag("--list_tiles", options.list_tiles,
-               "npu: tile shapes with bytes of tile memory, arithmetic intensity, modelled cycles");
+  app.add_flag(
+      "--list_tiles", options.list_tiles,
+      "npu: one tile's shapes with bytes of its memory, arithmetic intensity, modelled cycles");
   app.add_flag("--dry_run", options.dry_run, "print the points and their limits, run nothing");
   app.footer("Options that begin with --benchmark_ are Google Benchmark's.");
 
@@ -190,8 +267,10 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
     }
   }
   options.device = WithContext("--device", [&] { return ops::DeviceFromName(typed.device); });
-  CheckDevice(options);
+  CheckDevice(options, app);
+  if (options.list_tiles && typed.backend.empty()) typed.backend = "tile";
   options.points = Matching(PointsOf(op, options.device, typed), typed.match);
+  CheckPoints(options);
   return options;
 }
 

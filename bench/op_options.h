@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/op_point.h"
+#include "device/measure.h"
 #include "ops/contract.h"
 
 namespace xdna::bench {
@@ -17,6 +18,7 @@ struct OpOptions {
   bool list_tiles = false;
   bool dry_run = false;
   ops::Device device = ops::Device::kCpu;  // of all points
+  device::DeviceOptions npu;               // speed bin, host profile, code generator of the array
   int threads = 1;
   std::uint64_t seed = 1;
   std::string repro;  // CASE/PRECISION/BACKEND

@@ -118,7 +118,9 @@ bool OpRunner::Ready(OpPoint& point) {
   }
   expected_ = ExpectedOf(point);
   try {
-    instance_ = op_.make(point.dims, expected_->in, point.variant, context_);
+    ops::CpuContext context = context_;
+    context.array = array_;
+    instance_ = op_.make(point.dims, expected_->in, point.variant, context);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     point.verdict = golden::Verdict::Unsupported(error.message());
@@ -127,7 +129,8 @@ bool OpRunner::Ready(OpPoint& point) {
   return Verify(point);
 }
 
-void OpRunner::Check(OpPoint& point) {
+void OpRunner::Check(OpPoint& point, ops::ArrayDevice* array) {
+  array_ = array;
   Ready(point);
   instance_.reset();
 }

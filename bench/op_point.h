@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -21,11 +22,20 @@
 
 namespace xdna::bench {
 
+// How a point runs on the NPU's array (ops/internal/npu_array.h has what it means).
+struct ArrayChoice {
+  std::int64_t batch = 0;         // rows of a run; 0: all
+  std::string reuse = "context";  // device/reuse.h
+  std::string tile = {};          // empty: the op's choice; "*": all
+  std::size_t columns = 4;
+};
+
 struct OpPoint {
   std::string name;   // "linear/m=1500,k=512,n=2048/bf16/fast"
   std::string shape;  // "m=1500,k=512,n=2048"
   ops::Dims dims;
   ops::Variant variant;
+  ArrayChoice array;
 
   // What became of it. Samples (seconds a run) only where the verdict is passed.
   golden::Verdict verdict;
@@ -55,8 +65,11 @@ class OpRunner {
   // verdict is not passed.
   void Run(OpPoint& point, benchmark::State& state);
 
-  // The verdict alone, without a time.
-  void Check(OpPoint& point);
+  // The verdict alone, without a time; on the NPU's array with `array`, which may be null.
+  void Check(OpPoint& point, ops::ArrayDevice* array = nullptr);
+
+  // The inputs of a point, which a reference goes with.
+  const TensorMap& InputsOf(const OpPoint& point) { return ExpectedOf(point)->in; }
 
  private:
   struct GoldenVerdict {
@@ -74,6 +87,7 @@ class OpRunner {
   const ops::Contract& op_;
   const golden::Store& store_;
   const ops::CpuContext context_;
+  ops::ArrayDevice* array_ = nullptr;  // of the present point
   const std::uint64_t seed_;
   const bool progress_;
   std::map<std::string, GoldenVerdict> goldens_;  // by precision and backend

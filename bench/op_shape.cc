@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "device/array/overlay.h"
+#include "device/reuse.h"
 
 namespace xdna::bench {
 namespace {
@@ -104,6 +106,14 @@ std::vector<SweepAxis> AxesOf(const ops::Contract& op, ops::Device device) {
   }
   axes.push_back(precision);
   axes.push_back(backend);
+  if (device == ops::Device::kNpu) {
+    axes.push_back({.name = "batch"});
+    axes.push_back({.name = "reuse", .check = [](std::string_view value) {
+                      static_cast<void>(device::ParseReuse(value));
+                    }});
+    axes.push_back({.name = "tile", .check = [](std::string_view) {}});
+    axes.push_back({.name = "columns", .least = 1, .most = device::kColumns});
+  }
   return axes;
 }
 

@@ -14,7 +14,8 @@ namespace xdna::bench {
 // those that no shape has ("stride").
 std::vector<std::string> DimNames(const ops::Contract& op);
 
-// What --sweep may set: each dim, "precision" and "backend" as far as the op has them on `device`.
+// What --sweep may set: each dim, "precision" and "backend" as far as the op has them on `device`,
+// and on the NPU "batch", "reuse", "tile" and "columns" of its array.
 std::vector<SweepAxis> AxesOf(const ops::Contract& op, ops::Device device);
 
 // The op's default sizes with those of `point` in their place; sizes that follow from

@@ -38,9 +38,13 @@ TEST(OpShape, AxesAreSizesPrecisionsAndBackends) {
   EXPECT_EQ(axes[4].name, "backend");
   EXPECT_THAT(axes[4].words, ElementsAre("fast", "eigen"));
   const std::vector<SweepAxis> npu = AxesOf(ops::FindOp("gelu"), ops::Device::kNpu);
-  ASSERT_EQ(npu.size(), 4U);
+  ASSERT_EQ(npu.size(), 8U);
   EXPECT_THAT(npu[2].words, ElementsAre("bf16"));
-  EXPECT_THAT(npu[3].words, ElementsAre("tile", "tile_stock", "tile_floor"));
+  EXPECT_EQ(npu[4].name, "batch");
+  EXPECT_EQ(npu[5].name, "reuse");
+  EXPECT_EQ(npu[6].name, "tile");
+  EXPECT_EQ(npu[7].name, "columns");
+  EXPECT_THAT(npu[3].words, ElementsAre("tile", "array", "tile_stock", "tile_floor"));
 }
 
 TEST(OpShape, PointsReplaceDefaults) {

@@ -14,8 +14,10 @@ lines=$(wc -l <"$records")
 ((rows > 0 && rows == lines)) || { echo "$rows rows, $lines records" && exit 1; }
 grep -q '^measured 20' "$output"
 
-# On one tile of the NPU, whose verdicts are the op's own test's business.
+# On the NPU, whose verdicts are the op's own test's business.
 "$binary" "--sweep=$sweep" --device=npu --dry_run | tee "$output"
+grep -qE ' points, nothing was run$' "$output"
+"$binary" "--sweep=$sweep" --device=npu --backend=tile --dry_run | tee "$output"
 grep -qE ' points, nothing was run$' "$output"
 "$binary" --device=npu --list_tiles >"$output"
 grep -qE '^[1-9][0-9]* tile shapes fit$' "$output"

@@ -81,6 +81,15 @@ void AddRange(Piece piece, const SweepAxis& axis, std::vector<std::string>& valu
 
 void AddValue(const Piece& piece, const SweepAxis& axis, std::vector<std::string>& values) {
   if (piece.text.empty()) Fail(axis, piece, "empty");
+  if (axis.check != nullptr) {
+    try {
+      axis.check(piece.text);
+    } catch (const Error& error) {
+      Fail(axis, piece, "{}", error.message());
+    }
+    values.emplace_back(piece.text);
+    return;
+  }
   if (!axis.words.empty()) {
     if (piece.text == "*") {
       values.insert(values.end(), axis.words.begin(), axis.words.end());

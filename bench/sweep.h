@@ -24,6 +24,8 @@ struct SweepAxis {
   std::vector<std::string> words = {};  // empty: the axis takes integers
   std::int64_t least = 1;               // of the integers
   std::int64_t most = kMostSweepValue;
+  // Where values are neither: throws kInvalidArgument, with the reason, for one that can't be.
+  void (*check)(std::string_view value) = nullptr;
 };
 
 // One axis and its values in the order given; integers in plain decimals.

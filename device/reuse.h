@@ -9,8 +9,8 @@ namespace xdna::device {
 
 // Each step keeps what those before it keep.
 enum class Keep {
-  kNothing,   // "fresh": a context and buffers made for each run
-  kBuffers,   // "bo": the buffers are kept
+  kNothing,   // "fresh": a context made for each call of an op, buffers for each of its runs
+  kBuffers,   // "bo": the buffers are kept from run to run
   kContext,   // "context": the context too
   kRunlists,  // "runlist:N": the runs too, N of them submitted at once
 };

@@ -63,7 +63,9 @@ Device DeviceFromName(std::string_view name) {
   return FromName(name, "device", kAll, &DeviceName);
 }
 
-Device DeviceOf(Backend backend) { return backend == Backend::kTile ? Device::kNpu : Device::kCpu; }
+Device DeviceOf(Backend backend) {
+  return backend == Backend::kTile || backend == Backend::kArray ? Device::kNpu : Device::kCpu;
+}
 
 const char* BackendName(Backend backend) {
   switch (backend) {
@@ -73,6 +75,8 @@ const char* BackendName(Backend backend) {
       return "eigen";
     case Backend::kTile:
       return "tile";
+    case Backend::kArray:
+      return "array";
   }
   return "?";
 }

@@ -3,6 +3,7 @@
 #ifndef OPS_CONTRACT_H_
 #define OPS_CONTRACT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,9 +35,10 @@ enum class Backend : std::uint8_t {
   kFast,   // CPU: oneDNN and vector code, chosen at run time for this machine
   kEigen,  // CPU: plain f32 in Eigen: slow, simple, runs anywhere
   kTile,   // NPU: the kernels of one core tile, call after call
+  kArray,  // NPU: the whole array, through XRT (ops/internal/npu_array.h)
 };
 Device DeviceOf(Backend backend);
-const char* BackendName(Backend backend);        // "fast", "eigen", "tile"
+const char* BackendName(Backend backend);        // "fast", "eigen", "tile", "array"
 Backend BackendFromName(std::string_view name);  // the CPU's; throws kInvalidArgument
 
 struct Variant {
@@ -52,12 +54,16 @@ struct Variant {
 // "fast", "tile", "tile_one_pass": backend and kernel.
 std::string BackendName(const Variant& variant);
 
-class Profile;  // ops/internal/profile.h
+class Profile;      // ops/internal/profile.h
+class ArrayDevice;  // ops/internal/npu_array.h
 
 // What an op runs with; all of it outlives every instance.
 struct CpuContext {
   ThreadPool* pool = nullptr;
   Profile* profile = nullptr;  // may be null
+  // Where and how Backend::kArray runs. Null: each instance opens the device for itself, with the
+  // options' defaults.
+  ArrayDevice* array = nullptr;
 };
 
 struct Operand {
@@ -118,6 +124,10 @@ struct Contract {
   // Tile shapes for a variant of the NPU: all that fit a core tile, the best first, then the
   // nearest that do not.
   std::vector<TileShape> (*tiles)(const Dims&, Variant) = nullptr;
+  // Names of the tiles that Backend::kArray can use with so many columns, for runs of `batch` rows:
+  // all that fit, those that should be the fastest first.
+  std::vector<std::string> (*array_tiles)(const Dims&, Variant, std::int64_t batch,
+                                          std::size_t columns) = nullptr;
 
   bool Has(const Variant& variant) const;
   bool IsWrong(const Variant& variant) const;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "device/array/instructions.h"
 #include "device/container/overlay_json.h"
 #include "xrt/detail/xclbin.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr const char* kPlatform = "xdna-whisper-bench:simulated-npu1";
 constexpr const char* kSectionName = "xdna-overlay";
+constexpr const char* kInstructionSection = "xdna-insts";
 constexpr const char* kInstance = "MLIRAIE";
 constexpr std::uint16_t kDpuKernelId = 0x901;        // as mlir-aie's kernels.json
 constexpr std::uint64_t kBankAddress = 0x4000000;    // as mlir-aie's mem_topology.json
@@ -108,6 +110,13 @@ std::array<std::uint8_t, 16> UuidOf(const std::string& text) {
 
 std::vector<char> Bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
+const XclbinSection* FindOurs(const XclbinFile& file, std::string_view name) {
+  for (const XclbinSection& section : file.sections) {
+    if (section.kind == USER_METADATA && section.name == name) return &section;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const XclbinKernel& NpuKernel() {
@@ -129,12 +138,17 @@ const XclbinKernel& NpuKernel() {
   return kernel;
 }
 
-std::vector<char> EncodeContainer(const Overlay& overlay) {
+std::vector<char> EncodeContainer(const Overlay& overlay,
+                                  std::span<const std::uint32_t> instructions) {
   if (const Fit fit = CheckOverlay(overlay); !fit) {
     Throw(ErrorCode::kInvalidArgument, "overlay '{}': {}", overlay.name, fit.reason);
   }
   const std::string text = EncodeOverlay(overlay);
-  XclbinFile file{.uuid = UuidOf(text), .platform = kPlatform, .sections = {}};
+  const auto* words = reinterpret_cast<const char*>(instructions.data());
+  const std::vector<char> stream(words, words + instructions.size_bytes());
+  XclbinFile file{.uuid = UuidOf(text + std::string(stream.begin(), stream.end())),
+                  .platform = kPlatform,
+                  .sections = {}};
   file.sections = {
       {MEM_TOPOLOGY, "mem_topology", MemTopology()},
       {AIE_PARTITION, "aie_partition", AiePartition()},
@@ -143,19 +157,44 @@ std::vector<char> EncodeContainer(const Overlay& overlay) {
       {CONNECTIVITY, "connectivity", Connectivity()},
       {USER_METADATA, kSectionName, Bytes(text)},
   };
+  if (!stream.empty()) {
+    try {
+      static_cast<void>(DecodeInstructions(instructions));
+    } catch (const Error& error) {
+      Throw(ErrorCode::kInvalidArgument, "overlay '{}': {}", overlay.name, error.message());
+    }
+    file.sections.push_back({USER_METADATA, kInstructionSection, stream});
+  }
   return EncodeXclbin(file);
 }
 
 std::optional<Overlay> DecodeContainer(const XclbinFile& file) {
-  for (const XclbinSection& section : file.sections) {
-    if (section.kind != USER_METADATA || section.name != kSectionName) continue;
-    return DecodeOverlay({section.data.data(), section.data.size()});
-  }
-  return std::nullopt;
+  const XclbinSection* section = FindOurs(file, kSectionName);
+  if (section == nullptr) return std::nullopt;
+  return DecodeOverlay({section->data.data(), section->data.size()});
 }
 
-void WriteContainer(const std::string& path, const Overlay& overlay) {
-  const std::vector<char> bytes = EncodeContainer(overlay);
+std::vector<std::uint32_t> ContainerInstructions(const XclbinFile& file) {
+  const XclbinSection* section = FindOurs(file, kInstructionSection);
+  if (section == nullptr) return {};
+  std::vector<std::uint32_t> words(section->data.size() / sizeof(std::uint32_t));
+  if (words.size() * sizeof(std::uint32_t) != section->data.size()) {
+    Throw(ErrorCode::kCorrupt, "instructions: {} bytes are no whole words of 4",
+          section->data.size());
+  }
+  if (!words.empty()) std::memcpy(words.data(), section->data.data(), section->data.size());
+  try {
+    static_cast<void>(DecodeInstructions(words));
+  } catch (const Error& error) {
+    // What registers can't hold is the caller's fault elsewhere, and the file's here.
+    throw Error(ErrorCode::kCorrupt, error.message());
+  }
+  return words;
+}
+
+void WriteContainer(const std::string& path, const Overlay& overlay,
+                    std::span<const std::uint32_t> instructions) {
+  const std::vector<char> bytes = EncodeContainer(overlay, instructions);
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();

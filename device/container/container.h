@@ -1,9 +1,11 @@
 // The container of a simulated overlay: an xclbin file as mlir-aie makes them (kernel MLIR_AIE, its
-// arguments, memory groups, partition), with the overlay in place of the array's binary (PDI).
-// XRT's own classes read it; only the simulated NPU can run it.
+// arguments, memory groups, partition), with the overlay and the kernels that it calls in place of
+// the array's binary (PDI), and an instruction stream where one belongs to it. XRT's own classes
+// read it; only the simulated NPU can run it.
 #ifndef DEVICE_CONTAINER_CONTAINER_H_
 #define DEVICE_CONTAINER_CONTAINER_H_
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,14 +30,21 @@ const XclbinKernel& NpuKernel();
 inline constexpr int kHostBank = 0;         // data
 inline constexpr int kInstructionBank = 1;  // "SRAM"
 
-// The bytes of the file. Its UUID is derived from the overlay, so the same overlay gives the same
-// file. Throws kInvalidArgument where CheckOverlay() says no.
-std::vector<char> EncodeContainer(const Overlay& overlay);
+// The bytes of the file. `instructions` are the words of a stream for this overlay
+// (EncodeInstructions()), or none: the host makes its own. The UUID is derived from both, so the
+// same content gives the same file. Throws kInvalidArgument where CheckOverlay() says no or the
+// words are no stream.
+std::vector<char> EncodeContainer(const Overlay& overlay,
+                                  std::span<const std::uint32_t> instructions = {});
 // No value: an xclbin without an overlay, a binary for hardware. Throws kCorrupt, naming the field.
 std::optional<Overlay> DecodeContainer(const XclbinFile& file);
+// The words of the container's stream, which were checked; empty if it has none. Throws kCorrupt,
+// naming the word.
+std::vector<std::uint32_t> ContainerInstructions(const XclbinFile& file);
 
 // Throws kUnavailable where the file can't be written.
-void WriteContainer(const std::string& path, const Overlay& overlay);
+void WriteContainer(const std::string& path, const Overlay& overlay,
+                    std::span<const std::uint32_t> instructions = {});
 
 }  // namespace xdna::device
 

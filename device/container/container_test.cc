@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "device/array/instructions.h"
+#include "device/container/kernel_set.h"
 #include "device/container/overlay_json.h"
 #include "xrt/detail/xclbin.h"
 
@@ -74,6 +76,11 @@ Overlay SmallOverlay() {
   return overlay;
 }
 
+std::vector<std::uint32_t> SmallStream() {
+  return EncodeInstructions(
+      std::vector<Instruction>{WaitToken{.column = 1, .sends = true, .channel = 1}});
+}
+
 // --- overlays as JSON --------------------------------------------------------------------------
 
 TEST(OverlayJsonTest, ComesBackAsItWas) {
@@ -100,7 +107,13 @@ TEST(OverlayJsonTest, NamesTheFieldThatIsWrong) {
   };
   const std::vector<Case> cases = {
       {"/format", "other", "overlay.format: 'other'"},
-      {"/version", 2, "overlay.version: 2, this program reads 1"},
+      {"/version", 1, "overlay.version: 1, this program reads 2"},
+      {"/kernels/0/name", "sub_i32",
+       "overlay.kernels: [sub_i32(1+1)] where the cores call [add_i32(1+1)]"},
+      {"/kernels/0/pointers", 2, "overlay.kernels: [add_i32(2+1)] where"},
+      {"/kernels/0/numbers", "x", "overlay.kernels[0].numbers: string where an integer"},
+      {"/kernels/0/needed", true, "overlay.kernels[0]: unknown field 'needed'"},
+      {"/kernels", Json::array(), "overlay.kernels: [] where the cores call [add_i32(1+1)]"},
       {"/extra", 1, "overlay: unknown field 'extra'"},
       {"/overlay/buffers", Json::object(), "overlay.overlay.buffers: object where a list is due"},
       {"/overlay/buffers/0", 5, "overlay.overlay.buffers[0]: number where an object is due"},
@@ -128,6 +141,28 @@ TEST(OverlayJsonTest, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(MessageOf([] { DecodeOverlay("{"); }), "overlay: not JSON");
   EXPECT_EQ(MessageOf([] { DecodeOverlay(""); }), "overlay: not JSON");
   EXPECT_EQ(MessageOf([] { DecodeOverlay("[]"); }), "overlay: array where an object is due");
+}
+
+TEST(KernelSetTest, EachKernelOnceOfAlternativesToo) {
+  EXPECT_EQ(KernelsOf(FullOverlay()), (std::vector<KernelUse>{{"add_i32", 1, 1}}));
+  EXPECT_TRUE(KernelsOf(SmallOverlay()).empty());
+  Overlay overlay = FullOverlay();
+  overlay.alternatives = {FullOverlay()};
+  overlay.alternatives[0].programs[0].body[0].body[0].kernel = "a";
+  EXPECT_EQ(KernelsOf(overlay), (std::vector<KernelUse>{{"a", 1, 1}, {"add_i32", 1, 1}}));
+  overlay.alternatives[0].programs[0].body[0].body[0] = {
+      .kind = Statement::Kind::kCall, .kernel = "add_i32", .arguments = {}};
+  EXPECT_THROW(EncodeOverlay(overlay), Error);
+}
+
+TEST(OverlayJsonTest, CallsOfAKernelThatDifferAreRefused) {
+  Overlay overlay = FullOverlay();
+  overlay.alternatives = {FullOverlay()};
+  Json json = Json::parse(EncodeOverlay(overlay));
+  json[Json::json_pointer("/overlay/alternatives/0/programs/0/body/0/body/0/arguments")] =
+      Json::array();
+  EXPECT_THAT(MessageOf([&] { DecodeOverlay(json.dump()); }),
+              HasSubstr("overlay.programs: kernel add_i32 is called with 0 pointers"));
 }
 
 TEST(OverlayJsonTest, DeepNestingIsRefused) {
@@ -190,6 +225,33 @@ TEST(ContainerTest, SectionsAreWhatXrtReads) {
   EXPECT_EQ(partition->aie_pdi.size, 0U) << "there is no binary in it";
 }
 
+TEST(ContainerTest, CarriesAnInstructionStream) {
+  const std::vector<std::uint32_t> words = SmallStream();
+  const std::vector<char> with = EncodeContainer(SmallOverlay(), words);
+  const XclbinFile file = ParseXclbin(with);
+  EXPECT_EQ(ContainerInstructions(file), words);
+  EXPECT_TRUE(DecodeContainer(file));
+  const XclbinFile without = ParseXclbin(EncodeContainer(SmallOverlay()));
+  EXPECT_TRUE(ContainerInstructions(without).empty());
+  EXPECT_NE(file.uuid, without.uuid);
+}
+
+TEST(ContainerTest, StreamThatIsNoneIsRefused) {
+  const std::vector<std::uint32_t> nonsense = {1, 2, 3};
+  EXPECT_THROW(EncodeContainer(SmallOverlay(), nonsense), Error);
+  XclbinFile file = ParseXclbin(EncodeContainer(SmallOverlay(), SmallStream()));
+  const auto with = [&file](auto&& change) {
+    XclbinFile bad = file;
+    change(bad.sections.back().data);
+    return MessageOf([&] { ContainerInstructions(bad); });
+  };
+  EXPECT_THAT(with([](auto& data) { data.push_back(0); }), HasSubstr("no whole words of 4"));
+  EXPECT_THAT(with([](auto& data) { data.clear(); }), HasSubstr("0 words, less than a header"));
+  EXPECT_THAT(with([](auto& data) { data[0] = 0; }), HasSubstr("word 0: magic"));
+  // Column 77: fine as a number, and no column.
+  EXPECT_THAT(with([](auto& data) { data[16] = 77; }), HasSubstr("column 77"));
+}
+
 TEST(ContainerTest, OverlayThatHardwareCouldNotHoldIsRefused) {
   Overlay overlay = SmallOverlay();
   overlay.buffers[0].bytes = std::size_t{1} << 30;
@@ -233,7 +295,7 @@ TEST(ContainerTest, HeaderIsChecked) {
 
 // Whatever is flipped or cut, reading ends in a value or in kCorrupt.
 TEST(ContainerTest, DamageNeverCrashes) {
-  const std::vector<char> good = EncodeContainer(SmallOverlay());
+  const std::vector<char> good = EncodeContainer(SmallOverlay(), SmallStream());
   std::mt19937 random(5);
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {
@@ -248,6 +310,7 @@ TEST(ContainerTest, DamageNeverCrashes) {
         ParseMetadata({xml->data.data(), xml->data.size()});
       }
       DecodeContainer(file);
+      ContainerInstructions(file);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << error.what();
       ++refused;

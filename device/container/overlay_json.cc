@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "device/container/kernel_set.h"
 
 namespace xdna::device {
 namespace {
@@ -152,6 +153,13 @@ void Describe(Archive& a, Overlay& overlay) {
   a("alternatives", overlay.alternatives);
 }
 
+template <typename Archive>
+void Describe(Archive& a, KernelUse& use) {
+  a("name", use.name);
+  a("pointers", use.pointers);
+  a("numbers", use.numbers);
+}
+
 using Names = std::initializer_list<const char*>;
 
 class Writer {
@@ -287,12 +295,34 @@ class Reader {
   std::set<std::string, std::less<>> read_;
 };
 
+void CheckKernels(const std::vector<KernelUse>& listed, const Overlay& overlay) {
+  const auto text = [](const std::vector<KernelUse>& kernels) {
+    std::vector<std::string> parts;
+    for (const KernelUse& one : kernels) {
+      parts.push_back(fmt::format("{}({}+{})", one.name, one.pointers, one.numbers));
+    }
+    return fmt::format("[{}]", fmt::join(parts, " "));
+  };
+  std::vector<KernelUse> called;
+  try {
+    called = KernelsOf(overlay);
+  } catch (const Error& error) {
+    Throw(ErrorCode::kCorrupt, "overlay.programs: {}", error.message());
+  }
+  if (listed == called) return;
+  Throw(ErrorCode::kCorrupt, "overlay.kernels: {} where the cores call {}", text(listed),
+        text(called));
+}
+
 }  // namespace
 
 std::string EncodeOverlay(const Overlay& overlay) {
   Overlay copy = overlay;
-  const Json json = {
-      {"format", kFormat}, {"version", kOverlayVersion}, {"overlay", Writer::Write(copy)}};
+  std::vector<KernelUse> kernels = KernelsOf(overlay);
+  const Json json = {{"format", kFormat},
+                     {"version", kOverlayVersion},
+                     {"kernels", Writer::Write(kernels)},
+                     {"overlay", Writer::Write(copy)}};
   return json.dump();
 }
 
@@ -311,9 +341,12 @@ Overlay DecodeOverlay(std::string_view text) {
     Throw(ErrorCode::kCorrupt, "overlay.version: {}, this program reads {}", version,
           kOverlayVersion);
   }
+  std::vector<KernelUse> kernels;
   Overlay overlay;
+  reader("kernels", kernels);
   reader("overlay", overlay);
   reader.CheckAllRead();
+  CheckKernels(kernels, overlay);
   return overlay;
 }
 

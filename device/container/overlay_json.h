@@ -10,11 +10,13 @@
 namespace xdna::device {
 
 // The format's version; another one is refused.
-inline constexpr int kOverlayVersion = 1;
+inline constexpr int kOverlayVersion = 2;
 
+// The overlay with its kernels (kernel_set.h). Throws as KernelsOf() does.
 std::string EncodeOverlay(const Overlay& overlay);
-// Strict: a missing, unknown or wrongly typed field throws kCorrupt, named
-// ("overlay.buffers[3].bytes: ..."). Does not check what the fields say: CheckOverlay() does.
+// Strict: a missing, unknown or wrongly typed field, or kernels that are not those that the cores
+// call, throws kCorrupt, named ("overlay.buffers[3].bytes: ..."). Does not check what the other
+// fields say: CheckOverlay() does.
 Overlay DecodeOverlay(std::string_view text);
 
 }  // namespace xdna::device

@@ -137,7 +137,10 @@ def tile_kernel_test(
             testonly = True,
             srcs = [faulty + ".cc"],
             # A fault may leave names unused.
-            copts = _FREESTANDING + ["-Wno-unused"],
+            copts = _FREESTANDING + [
+                "-O1",
+                "-Wno-unused",
+            ],
             deps = [kernel + "_headers"],
         )
         cc_binary(

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/add/npu/add_array.h"
 #include "ops/add/npu/add_tile.h"
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
@@ -28,7 +29,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
-  if (variant.backend == Backend::kTile) return AddTileTolerance(variant, data);
+  if (variant.device() == Device::kNpu) return AddTileTolerance(variant, data);
   if (data == "exact") return golden::Tolerance::Exact("sums of small integers");
   golden::Tolerance t;
   t.relative = kUnitF32 * 1.01;
@@ -48,6 +49,7 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeAddTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeAddArray(dims, in, variant, context);
   const DType dtype = ActivationType(variant.precision);
   const auto operands = CloneAs(in, {{"a", dtype}, {"b", dtype}});
   Tensor y(dtype, {dims.at("m"), dims.at("n")});
@@ -96,6 +98,8 @@ Contract AddContract() {
                 {Precision::kBf16, Backend::kFast},
                 {Precision::kF32, Backend::kEigen},
                 {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kArray},
+                {Precision::kBf16, Backend::kArray, "residual"},
                 {Precision::kBf16, Backend::kTile, "residual"},
                 {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"floor"};
@@ -108,6 +112,7 @@ Contract AddContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = AddTiles;
+  c.array_tiles = AddArrayTiles;
   return c;
 }
 

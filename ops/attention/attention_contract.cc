@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "ops/attention/attention.h"
+#include "ops/attention/npu/attention_array.h"
 #include "ops/attention/npu/attention_tile.h"
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
@@ -47,6 +48,7 @@ void Complete(Dims& dims) {
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeAttentionTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeAttentionArray(dims, in, variant, context);
   Attention::Options options;
   options.variant = variant;
   options.heads = dims.at("heads");
@@ -64,7 +66,7 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
 // A chain of three roundings (Q and K, probabilities, heads) ahead of the output
 // projection; that of Q K^T moves the exponents of softmax.
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
-  if (variant.backend == Backend::kTile) return AttentionTileTolerance(dims, variant, data);
+  if (variant.device() == Device::kNpu) return AttentionTileTolerance(dims, variant, data);
   golden::Tolerance t = ProductTolerance(variant.precision, dims.at("d"), data);
   if (data == "exact") return t;
   t.magnitude *= 4;
@@ -85,10 +87,11 @@ Contract AttentionContract() {
   c.output = {"y", "m,d"};
   c.defaults = {{"m", 1500}, {"d", 512}, {"heads", 8}};
   c.variants = {
-      {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
-      {Precision::kInt8, Backend::kFast},          {Precision::kF32, Backend::kEigen},
-      {Precision::kBf16, Backend::kTile},          {Precision::kInt8, Backend::kTile},
-      {Precision::kBf16, Backend::kTile, "fused"}, {Precision::kBf16, Backend::kTile, "floor"}};
+      {Precision::kF32, Backend::kFast},          {Precision::kBf16, Backend::kFast},
+      {Precision::kInt8, Backend::kFast},         {Precision::kF32, Backend::kEigen},
+      {Precision::kBf16, Backend::kTile},         {Precision::kBf16, Backend::kArray},
+      {Precision::kInt8, Backend::kTile},         {Precision::kBf16, Backend::kTile, "fused"},
+      {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"floor"};
   c.flops = [](const Dims& dims) {
     const double m = dims.at("m");
@@ -106,6 +109,7 @@ Contract AttentionContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = AttentionTiles;
+  c.array_tiles = AttentionArrayTiles;
   return c;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ops/conv1d/npu/conv1d_array.h"
 #include "ops/conv1d/npu/conv1d_tile.h"
 #include "ops/gelu/gelu.h"
 #include "ops/internal/float64.h"
@@ -68,6 +69,7 @@ void Complete(Dims& dims) {
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeConv1dTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeConv1dArray(dims, in, variant, context);
   Conv1d::Options options;
   options.variant = variant;
   options.stride = static_cast<int>(dims.at("stride"));
@@ -143,11 +145,9 @@ Contract Conv1dContract() {
   c.inputs = {{"x", "c,t"}, {"weight", "d,c,3", true}, {"bias", "d", true}};
   c.output = {"y", "u,d"};
   c.defaults = {{"c", 512}, {"t", 3000}, {"d", 512}, {"stride", 2}, {"gelu", 1}, {"u", 1500}};
-  c.variants = {{Precision::kF32, Backend::kFast},
-                {Precision::kBf16, Backend::kFast},
-                {Precision::kF32, Backend::kEigen},
-                {Precision::kBf16, Backend::kTile},
-                {Precision::kBf16, Backend::kTile, "floor"}};
+  c.variants = {{Precision::kF32, Backend::kFast},   {Precision::kBf16, Backend::kFast},
+                {Precision::kF32, Backend::kEigen},  {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kArray}, {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"floor"};
   c.flops = [](const Dims& dims) {
     return 2.0 * kTaps * dims.at("u") * dims.at("c") * dims.at("d");
@@ -158,7 +158,7 @@ Contract Conv1dContract() {
             dims.at("u") * dims.at("d"));
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
-    if (variant.backend == Backend::kTile) return Conv1dTileTolerance(dims, variant, data);
+    if (variant.device() == Device::kNpu) return Conv1dTileTolerance(dims, variant, data);
     golden::Tolerance t = ProductTolerance(variant.precision, kTaps * dims.at("c"), data);
     if (data == "exact" || dims.at("gelu") == 0) return t;
     // GELU's slope is at most 1.13; its own error as in ops/gelu.
@@ -174,6 +174,7 @@ Contract Conv1dContract() {
   c.complete = Complete;
   c.make = Make;
   c.tiles = Conv1dTiles;
+  c.array_tiles = Conv1dArrayTiles;
   return c;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ops/ffn/npu/ffn_array.h"
 #include "ops/ffn/npu/ffn_tile.h"
 #include "ops/gelu/gelu.h"
 #include "ops/internal/float64.h"
@@ -31,6 +32,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeFfnTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeFfnArray(dims, in, variant, context);
   Ffn::Options options;
   options.variant = variant;
   options.y_dtype = ActivationType(variant.precision);
@@ -79,7 +81,8 @@ Contract FfnContract() {
   c.defaults = {{"m", 1500}, {"d", 512}, {"f", 2048}};
   c.variants = {{Precision::kF32, Backend::kFast},          {Precision::kBf16, Backend::kFast},
                 {Precision::kInt8, Backend::kFast},         {Precision::kF32, Backend::kEigen},
-                {Precision::kBf16, Backend::kTile},         {Precision::kInt8, Backend::kTile},
+                {Precision::kBf16, Backend::kTile},         {Precision::kBf16, Backend::kArray},
+                {Precision::kInt8, Backend::kArray},        {Precision::kInt8, Backend::kTile},
                 {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"floor"};
   c.flops = [](const Dims& dims) { return 4.0 * dims.at("m") * dims.at("d") * dims.at("f"); };
@@ -89,7 +92,7 @@ Contract FfnContract() {
     return 2 * activation * dims.at("m") * dims.at("d") + 2 * weight * dims.at("d") * dims.at("f");
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
-    if (variant.backend == Backend::kTile) return FfnTileTolerance(dims, variant, data);
+    if (variant.device() == Device::kNpu) return FfnTileTolerance(dims, variant, data);
     if (data == "exact") return ProductTolerance(variant.precision, dims.at("f"), data);
     // Two products in a row; the first one's error passes the second's weights.
     golden::Tolerance t = ProductTolerance(variant.precision, dims.at("d") + dims.at("f"), data);
@@ -103,6 +106,7 @@ Contract FfnContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = FfnTiles;
+  c.array_tiles = FfnArrayTiles;
   return c;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "ops/gelu/npu/gelu_array.h"
 #include "ops/gelu/npu/gelu_tile.h"
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
@@ -24,7 +25,7 @@ Tensor Reference(const Dims&, const TensorMap& in) {
 Tensor Scale(const Dims&, const TensorMap& in) { return f64::Absolute(in.at("x")); }
 
 golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view data) {
-  if (variant.backend == Backend::kTile) return GeluTileTolerance(data);
+  if (variant.device() == Device::kNpu) return GeluTileTolerance(data);
   if (data == "exact")
     return golden::Tolerance::Exact("gelu(0) is 0; from |x| = 16 on it is x or 0 in f32");
   golden::Tolerance t;
@@ -47,6 +48,7 @@ golden::Tolerance ToleranceFor(const Dims&, Variant variant, std::string_view da
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeGeluTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeGeluArray(dims, in, variant, context);
   const DType dtype = ActivationType(variant.precision);
   const auto operands = CloneAs(in, {{"x", dtype}});
   Tensor y(dtype, {dims.at("m"), dims.at("n")});
@@ -89,9 +91,10 @@ Contract GeluContract() {
   c.output = {"y", "m,n"};
   c.defaults = {{"m", 1500}, {"n", 2048}};
   c.variants = {
-      {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
-      {Precision::kF32, Backend::kEigen},          {Precision::kBf16, Backend::kTile},
-      {Precision::kBf16, Backend::kTile, "stock"}, {Precision::kBf16, Backend::kTile, "floor"}};
+      {Precision::kF32, Backend::kFast},          {Precision::kBf16, Backend::kFast},
+      {Precision::kF32, Backend::kEigen},         {Precision::kBf16, Backend::kTile},
+      {Precision::kBf16, Backend::kArray},        {Precision::kBf16, Backend::kTile, "stock"},
+      {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"stock", "floor"};
   // A division, five steps of erf's polynomial, exp (10 multiply-adds), four more.
   c.flops = [](const Dims& dims) { return 36.0 * dims.at("m") * dims.at("n"); };
@@ -103,6 +106,7 @@ Contract GeluContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = GeluTiles;
+  c.array_tiles = GeluArrayTiles;
   return c;
 }
 

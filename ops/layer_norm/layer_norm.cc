@@ -11,6 +11,7 @@
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
+#include "ops/layer_norm/npu/layer_norm_array.h"
 #include "ops/layer_norm/npu/layer_norm_tile.h"
 
 namespace xdna::ops {
@@ -59,7 +60,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 // A row of constants normalises to beta exactly; else the error of the mean, of the
 // sum of squares and of five more operations.
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
-  if (variant.backend == Backend::kTile) return LayerNormTileTolerance(dims, variant, data);
+  if (variant.device() == Device::kNpu) return LayerNormTileTolerance(dims, variant, data);
   if (data == "exact")
     return golden::Tolerance::Exact("rows of one value: (x - mean) is 0, so y is beta");
   golden::Tolerance t;
@@ -79,6 +80,7 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeLayerNormTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeLayerNormArray(dims, in, variant, context);
   const auto f32 = DType::kF32;
   const auto operands = CloneAs(in, {{"x", f32}, {"gamma", f32}, {"beta", f32}});
   Tensor y(ActivationType(variant.precision), {dims.at("m"), dims.at("d")});
@@ -121,6 +123,7 @@ Contract LayerNormContract() {
                 {Precision::kBf16, Backend::kFast},
                 {Precision::kF32, Backend::kEigen},
                 {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kArray},
                 {Precision::kBf16, Backend::kTile, "nosqrt"},
                 {Precision::kBf16, Backend::kTile, "one_pass"},
                 {Precision::kBf16, Backend::kTile, "nosqrt0"},
@@ -135,6 +138,7 @@ Contract LayerNormContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = LayerNormTiles;
+  c.array_tiles = LayerNormArrayTiles;
   return c;
 }
 

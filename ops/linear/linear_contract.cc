@@ -5,6 +5,7 @@
 #include "ops/internal/float64.h"
 #include "ops/internal/instance.h"
 #include "ops/linear/linear.h"
+#include "ops/linear/npu/linear_array.h"
 #include "ops/linear/npu/linear_tile.h"
 
 namespace xdna::ops {
@@ -21,6 +22,7 @@ Tensor Scale(const Dims&, const TensorMap& in) {
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeLinearTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeLinearArray(dims, in, variant, context);
   Linear::Options options;
   options.variant = variant;
   options.x_dtype = options.y_dtype = ActivationType(variant.precision);
@@ -45,7 +47,8 @@ Contract LinearContract() {
   c.variants = {
       {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
       {Precision::kInt8, Backend::kFast},          {Precision::kF32, Backend::kEigen},
-      {Precision::kBf16, Backend::kTile},          {Precision::kInt8, Backend::kTile},
+      {Precision::kBf16, Backend::kTile},          {Precision::kBf16, Backend::kArray},
+      {Precision::kInt8, Backend::kArray},         {Precision::kInt8, Backend::kTile},
       {Precision::kBf16, Backend::kTile, "floor"}, {Precision::kBf16, Backend::kTile, "reload"}};
   c.wrong_kernels = {"floor", "reload"};
   c.flops = [](const Dims& dims) { return 2.0 * dims.at("m") * dims.at("k") * dims.at("n"); };
@@ -57,13 +60,14 @@ Contract LinearContract() {
            weight * dims.at("k") * dims.at("n");
   };
   c.tolerance = [](const Dims& dims, Variant variant, std::string_view data) {
-    if (variant.backend == Backend::kTile) return LinearTileTolerance(dims, variant, data);
+    if (variant.device() == Device::kNpu) return LinearTileTolerance(dims, variant, data);
     return ProductTolerance(variant.precision, dims.at("k"), data);
   };
   c.reference = Reference;
   c.scale = Scale;
   c.make = Make;
   c.tiles = LinearTiles;
+  c.array_tiles = LinearArrayTiles;
   return c;
 }
 

@@ -12,6 +12,7 @@
 #include "ops/internal/instance.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/rows.h"
+#include "ops/softmax/npu/softmax_array.h"
 #include "ops/softmax/npu/softmax_tile.h"
 
 namespace xdna::ops {
@@ -46,7 +47,7 @@ Tensor Scale(const Dims& dims, const TensorMap& in) {
 }
 
 golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_view data) {
-  if (variant.backend == Backend::kTile) return SoftmaxTileTolerance(dims, variant, data);
+  if (variant.device() == Device::kNpu) return SoftmaxTileTolerance(dims, variant, data);
   golden::Tolerance t;
   if (data == "exact") {
     t = golden::Tolerance::Exact("2^k equal logits, others far below: y is 2^-k or 0");
@@ -75,6 +76,7 @@ golden::Tolerance ToleranceFor(const Dims& dims, Variant variant, std::string_vi
 std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant variant,
                                const CpuContext& context) {
   if (variant.backend == Backend::kTile) return MakeSoftmaxTile(dims, in, variant, context);
+  if (variant.backend == Backend::kArray) return MakeSoftmaxArray(dims, in, variant, context);
   const auto operands = CloneAs(in, {{"x", DType::kF32}});
   Tensor y(ActivationType(variant.precision), {dims.at("m"), dims.at("n")});
   return std::make_unique<ClosureInstance>(
@@ -120,6 +122,7 @@ Contract SoftmaxContract() {
                 {Precision::kBf16, Backend::kFast},
                 {Precision::kF32, Backend::kEigen},
                 {Precision::kBf16, Backend::kTile},
+                {Precision::kBf16, Backend::kArray},
                 {Precision::kBf16, Backend::kTile, "inverse"},
                 {Precision::kBf16, Backend::kTile, "online"},
                 {Precision::kBf16, Backend::kTile, "stock"},
@@ -136,6 +139,7 @@ Contract SoftmaxContract() {
   c.scale = Scale;
   c.make = Make;
   c.tiles = SoftmaxTiles;
+  c.array_tiles = SoftmaxArrayTiles;
   return c;
 }
 

@@ -23,6 +23,7 @@ def xdna_op(name, srcs = None, deps = []):
             "//ops/internal:float64",
             "//ops/internal:instance",
             "//ops/internal:row_kernels",
+            "//ops/%s/npu:%s_array" % (name, name),
             "//ops/%s/npu:%s_tile" % (name, name),
             "@eigen",
             "@fmt",

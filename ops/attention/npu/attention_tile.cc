@@ -25,13 +25,6 @@ namespace {
 // Queries of a block: enough that decoding K and V for it, which each does, costs little.
 constexpr std::int64_t kBlockRows = 96;
 
-std::int64_t HeadWidth(std::int64_t d, std::int64_t heads) {
-  if (heads < 1 || d % heads != 0) {
-    Throw(ErrorCode::kInvalidArgument, "{} heads do not divide a width of {}", heads, d);
-  }
-  return d / heads;
-}
-
 kernels::Design SoftmaxDesign(std::int64_t rows, std::int64_t width) {
   return kernels::SoftmaxDesign(static_cast<std::size_t>(rows), static_cast<std::size_t>(width));
 }
@@ -45,7 +38,29 @@ TileProduct Product(std::int64_t m, std::int64_t k, std::int64_t n, bool scaled,
   return {{static_cast<int32>(m), static_cast<int32>(k), static_cast<int32>(n)}, o};
 }
 
-// [3d,d] of wq, wk, wv, the first one times `q_factor`.
+// Rows of `cols` elements, `stride` apart, to rows of `width`, zeros in what is new.
+void CopyRows(const bfloat16* from, std::int64_t stride, std::int64_t rows, std::int64_t cols,
+              std::int64_t width, bfloat16* to) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::copy_n(from + i * stride, cols, to + i * width);
+    std::fill_n(to + i * width + cols, width - cols, bfloat16::from_bits(0));
+  }
+}
+
+}  // namespace
+
+std::int64_t HeadWidth(std::int64_t d, std::int64_t heads) {
+  if (heads < 1 || d % heads != 0) {
+    Throw(ErrorCode::kInvalidArgument, "{} heads do not divide a width of {}", heads, d);
+  }
+  return d / heads;
+}
+
+float FusedFactor(std::int64_t d, std::int64_t heads) {
+  const auto width = static_cast<double>(HeadWidth(d, heads));
+  return static_cast<float>(kernels::AttentionScale(std::sqrt(width)));
+}
+
 Tensor StackedWeights(const TensorMap& weights, float q_factor) {
   const std::int64_t d = weights.at("wq").dim(0);
   Tensor stacked(DType::kF32, {3 * d, d});
@@ -57,7 +72,6 @@ Tensor StackedWeights(const TensorMap& weights, float q_factor) {
   return stacked;
 }
 
-// [3d] of bq likewise, 0, bv: K has no bias in Whisper.
 Tensor StackedBiases(const TensorMap& weights, float q_factor) {
   const std::int64_t d = weights.at("wq").dim(0);
   Tensor stacked(DType::kF32, {3 * d});
@@ -67,23 +81,6 @@ Tensor StackedBiases(const TensorMap& weights, float q_factor) {
   std::copy_n(weights.at("bv").data<float>(), d, stacked.data<float>() + 2 * d);
   return stacked;
 }
-
-float QFactor(std::int64_t d, std::int64_t heads, bool fused) {
-  if (!fused) return 1;
-  const auto width = static_cast<double>(HeadWidth(d, heads));
-  return static_cast<float>(kernels::AttentionScale(std::sqrt(width)));
-}
-
-// Rows of `cols` elements, `stride` apart, to rows of `width`, zeros in what is new.
-void CopyRows(const bfloat16* from, std::int64_t stride, std::int64_t rows, std::int64_t cols,
-              std::int64_t width, bfloat16* to) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::copy_n(from + i * stride, cols, to + i * width);
-    std::fill_n(to + i * width + cols, width - cols, bfloat16::from_bits(0));
-  }
-}
-
-}  // namespace
 
 TileScaledDotProduct::TileScaledDotProduct(std::int64_t m, std::int64_t d, std::int64_t heads,
                                            const TileOptions& options, const CpuContext& context)
@@ -152,8 +149,8 @@ TileAttention::TileAttention(const TensorMap& weights, std::int64_t m, std::int6
     : context_(context),
       qkv_(DType::kBf16, {m, 3 * weights.at("wq").dim(0)}),
       heads_out_(DType::kBf16, {m, weights.at("wq").dim(0)}),
-      in_(StackedWeights(weights, QFactor(weights.at("wq").dim(0), heads, fused)),
-          StackedBiases(weights, QFactor(weights.at("wq").dim(0), heads, fused)), m,
+      in_(StackedWeights(weights, fused ? FusedFactor(weights.at("wq").dim(0), heads) : 1),
+          StackedBiases(weights, fused ? FusedFactor(weights.at("wq").dim(0), heads) : 1), m,
           /*gelu=*/false, options, context),
       out_(weights.at("wo"), weights.at("bo"), m, /*gelu=*/false, options, context) {
   const std::int64_t d = weights.at("wq").dim(0);

@@ -16,6 +16,17 @@
 
 namespace xdna::ops {
 
+// Width of a head. Throws kInvalidArgument unless `heads` divides d.
+std::int64_t HeadWidth(std::int64_t d, std::int64_t heads);
+
+// What the fused kernel wants Q multiplied by.
+float FusedFactor(std::int64_t d, std::int64_t heads);
+
+// [3d,d] of wq, wk, wv, and [3d] of bq, 0 (K has no bias in Whisper), bv; those of Q times a
+// factor.
+Tensor StackedWeights(const TensorMap& weights, float q_factor);
+Tensor StackedBiases(const TensorMap& weights, float q_factor);
+
 // softmax(Q K^T / sqrt(d_head)) V for all heads, bf16. A block of queries of one head goes through
 // three calls: scores, rounded to bf16 with 1/sqrt(d_head) in the epilogue; softmax by rows, of
 // which a tile holds a few; the product with V. Positions and the head's width are padded with

@@ -19,8 +19,9 @@ namespace {
 
 constexpr std::int64_t kTaps = 3;
 
-// [d, c, tap] to [d, tap * channels + c], as im2col lays out a row.
-Tensor ByTap(const TensorView& weight, std::int64_t channels) {
+}  // namespace
+
+Tensor WeightByTap(const TensorView& weight, std::int64_t channels) {
   const std::int64_t d = weight.dim(0), c = weight.dim(1);
   Tensor by_tap(DType::kF32, {d, kTaps * channels});
   const auto* from = weight.data<const float>();
@@ -32,16 +33,14 @@ Tensor ByTap(const TensorView& weight, std::int64_t channels) {
   return by_tap;
 }
 
-}  // namespace
-
 TileConv1d::TileConv1d(const TensorView& weight, const TensorView& bias, std::int64_t t, int stride,
                        bool gelu, const TileOptions& options, const CpuContext& context)
     : frames_(t),
       rows_((t - 1) / stride + 1),
       channels_(PaddedWidth(weight.dim(1))),
       stride_(stride),
-      linear_(std::make_unique<TileLinear>(ByTap(weight, channels_), bias, rows_, gelu, options,
-                                           context)) {}
+      linear_(std::make_unique<TileLinear>(WeightByTap(weight, channels_), bias, rows_, gelu,
+                                           options, context)) {}
 
 void TileConv1d::Run(const TensorView& x, const TensorView& y) const {
   linear_->RunGathered(

@@ -34,6 +34,9 @@ class TileConv1d {
   std::unique_ptr<TileLinear> linear_;
 };
 
+// [d,c,tap] f32 to [d, 3 * channels], tap by tap as im2col lays out a row; zeros beyond c.
+Tensor WeightByTap(const TensorView& weight, std::int64_t channels);
+
 // x [c,t] f32 to time-major bf16 [t, c up to a multiple of 16], zeros beyond c, by
 // kernels/transpose.
 Tensor TimeMajor(const TensorView& x);
