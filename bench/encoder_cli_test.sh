@@ -29,12 +29,38 @@ refused 'no such file' --audio=/no/such/file.wav
 refused 'is a directory' --audio=/tmp
 refused 'No such file' --model=/no/such/model.bin
 
+refused 'no schedule "phase7"; there are phase0-naive' --device=npu --schedule=phase7
+refused 'no preset "phx"; there are phx-1.0' --device=npu --preset=phx
+refused 'no host profile "perl"' --device=npu --host=perl
+refused 'no CPU profile "fast"' --device=npu --cpu_profile=fast
+refused 'no such (device|value)|gpu' --device=gpu
+echo '{"name": 1}' >"$TEST_TMPDIR/wrong.json"
+refused 'wrong.json: name: found 1, want a text' --device=npu --schedule="$TEST_TMPDIR/wrong.json"
+
+"$encoder" --list_schedules | grep -q '^phase6-resident ' || fail 'no list of schedules'
+"$encoder" --schedule=phase0-naive --explain | grep -q 'assumed, fitted: dispatch_us' ||
+  fail 'no assumptions'
+"$encoder" --schedule=phase1-reuse --explain --against=phase1-batched |
+  grep -q 'keep .*context instead of fresh' || fail 'no difference'
+
 records=$TEST_TMPDIR/runs.jsonl
-report=$("$encoder" --geometry=synthetic-whisper-tiny --precision=f32 --benchmark_min_time=0.01 \
+export XDG_CACHE_HOME=$TEST_TMPDIR
+report=$("$encoder" --geometry=synthetic-whisper-tiny --device=cpu --precision=f32 --benchmark_min_time=0.01 \
   --json="$records") || fail "the run ended with $?"
 grep -q '^SYNTHETIC WEIGHTS | f32 .*passed' <<<"$report" || fail "no verdict in: $report"
 ! grep -qv '^SYNTHETIC WEIGHTS | ' <<<"$report" || fail "a line without its mark in: $report"
 grep -q '"series":"encoder/synthetic-whisper-tiny/f32/cpu' "$records" || fail 'no run record'
+
+report=$("$encoder" --geometry=synthetic-whisper-tiny --device=npu --budget --json="$records") ||
+  fail "the run on the NPU ended with $?"
+grep -q '^SYNTHETIC WEIGHTS | phase6-resident .*passed' <<<"$report" || fail "no verdict in: $report"
+grep -q 'MODELLED' <<<"$report" || fail "not marked as modelled: $report"
+! grep -qv '^SYNTHETIC WEIGHTS | ' <<<"$report" || fail "a line without its mark in: $report"
+grep -q '"series":"encoder/synthetic-whisper-tiny/bf16/npu/phx-1.0/phase6-resident' "$records" ||
+  fail 'no run record of the NPU'
+report=$("$encoder" --geometry=synthetic-whisper-tiny --device=npu --fast_verdicts) ||
+  fail "the second run on the NPU ended with $?"
+grep -q 'passed [0-9]* % k' <<<"$report" || fail "the proof was not kept: $report"
 
 [[ $failures == 0 ]] && echo 'all passed'
 exit $((failures > 0))

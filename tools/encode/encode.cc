@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,10 +19,15 @@
 #include "base/tensor.h"
 #include "base/thread_pool.h"
 #include "bench/command_line.h"
+#include "device/measure.h"
 #include "encoder/audio/log_mel.h"
 #include "encoder/cpu_encoder.h"
 #include "encoder/graph.h"
 #include "encoder/inputs.h"
+#include "encoder/mixed_encoder.h"
+#include "encoder/npu_encoder.h"
+#include "encoder/npu_options.h"
+#include "encoder/schedule.h"
 #include "golden/hdf5_file.h"
 #include "ops/contract.h"
 
@@ -35,7 +43,8 @@ constexpr const char* kExamples =
 
 struct Options {
   std::vector<std::string> audio;
-  std::string out, model, geometry, precision = "f32", backend = "fast";
+  std::string out, model, geometry, precision, backend = "fast";
+  std::string device = "cpu", schedule = "phase6-resident", preset = "phx-1.0";
   int threads = AvailableCpus();
 };
 
@@ -44,15 +53,53 @@ void WriteAttributes(Hdf5File& file, const Options& options, const encoder::Chos
   file.SetAttribute("/", "kind", "encoder_output");
   file.SetAttribute("/", "schema_version", std::int64_t{1});
   file.SetAttribute("/", "geometry", shape.name);
-  file.SetAttribute("/", "device", "cpu");
+  file.SetAttribute("/", "device", options.device);
   file.SetAttribute("/", "precision", options.precision);
-  file.SetAttribute("/", "backend", options.backend);
+  if (options.device == "cpu") {
+    file.SetAttribute("/", "backend", options.backend);
+  } else {
+    file.SetAttribute("/", "schedule", options.schedule);
+    file.SetAttribute("/", "preset", options.preset);
+    file.SetAttribute("/", "provenance", std::string(device::Provenance()));
+  }
   file.SetAttribute("/", "model_name", chosen.model.geometry().name);
   file.SetAttribute("/", "model_sha256", chosen.model.sha256());
   file.SetAttribute("/", "synthetic", std::int64_t{chosen.synthetic});
   file.SetAttribute("/", "audio_source", audio.source);
   file.SetAttribute("/", "audio_sha256", audio.sha256);
   file.SetAttribute("/", "audio_seconds", audio.seconds);
+}
+
+// One window: mel in, encoder output out.
+using Encode = std::function<void(const TensorView& mel, const TensorView& out)>;
+
+Encode CpuEncode(const encoder::Model& model, const encoder::EncoderShape& shape,
+                 ops::Variant variant, ThreadPool& pool) {
+  const auto cpu = std::make_shared<encoder::CpuEncoder>(
+      model, shape, encoder::CpuEncoder::Options{variant, false}, ops::CpuContext{&pool, nullptr});
+  return [cpu](const TensorView& mel, const TensorView& out) { cpu->Run(mel, out); };
+}
+
+Encode NpuEncode(const encoder::Model& model, const encoder::EncoderShape& shape,
+                 const encoder::Schedule& schedule, const Options& options) {
+  device::DeviceOptions device;
+  device.preset = options.preset;
+  device.threads = options.threads;
+  device::ConfigureDevice(device);
+  std::function<Tensor(const TensorView&)> run;
+  if (schedule.WholeOnNpu()) {
+    const auto npu = std::make_shared<encoder::NpuEncoder>(
+        model, shape, encoder::NpuOptionsOf(schedule, shape, encoder::FindCpuProfile("numpy")));
+    run = [npu](const TensorView& mel) { return npu->Encode(mel); };
+  } else {
+    const auto mixed = std::make_shared<encoder::MixedEncoder>(
+        model, shape, schedule, encoder::FindCpuProfile("numpy"), true);
+    run = [mixed](const TensorView& mel) { return mixed->Encode(mel); };
+  }
+  return [run](const TensorView& mel, const TensorView& out) {
+    const Tensor y = run(mel);
+    std::copy_n(y.data<float>(), y.size(), out.data<float>());
+  };
 }
 
 int Main(int argc, char** argv) {
@@ -64,13 +111,33 @@ int Main(int argc, char** argv) {
   app.add_option("--model", options.model,
                  "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
   app.add_option("--geometry", options.geometry, "the model's own (default) or seed-3001");
-  app.add_option("--precision", options.precision, "f32, bf16 or int8")->capture_default_str();
+  app.add_option("--precision", options.precision,
+                 "cpu: f32 (default), bf16 or int8; the npu's is its schedule's");
+  app.add_option("--device", options.device, "cpu or npu (simulated)")
+      ->check(CLI::IsMember({"cpu", "npu"}))
+      ->capture_default_str();
+  app.add_option("--schedule", options.schedule, "npu: a name or a file, as //bench:encoder's")
+      ->capture_default_str();
+  app.add_option("--preset", options.preset, "npu: phx-1.0, hpt-1.6 or 8700g-1.8")
+      ->capture_default_str();
   app.add_option("--backend", options.backend, "fast, or eigen (plain f32)")->capture_default_str();
   app.add_option("--threads", options.threads, "threads")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.footer(kExamples);
   if (!bench::ParseOptions(app, argc, argv)) return kExitOk;
+  const bool npu = options.device == "npu";
+  encoder::Schedule schedule;
+  if (npu) {
+    schedule = encoder::FindSchedule(options.schedule);
+    if (!options.precision.empty() && options.precision != schedule.precision) {
+      Throw(ErrorCode::kInvalidArgument, "--precision={}: schedule {} computes in {}",
+            options.precision, schedule.name, schedule.precision);
+    }
+    options.precision = schedule.precision;
+  } else if (options.precision.empty()) {
+    options.precision = "f32";
+  }
   const ops::Variant variant = {ops::PrecisionFromName(options.precision),
                                 ops::BackendFromName(options.backend)};
 
@@ -85,13 +152,14 @@ int Main(int argc, char** argv) {
   const encoder::LogMel log_mel(static_cast<int>(shape.n_mels));
   const Tensor mel = log_mel.Windows(audio, static_cast<int>(shape.frames), &pool);
   const std::int64_t windows = mel.dim(0);
-  encoder::CpuEncoder cpu(chosen.model, shape, {variant, false}, {&pool, nullptr});
+  const Encode encode = npu ? NpuEncode(chosen.model, shape, schedule, options)
+                            : CpuEncode(chosen.model, shape, variant, pool);
   const Tensor output(DType::kF32, {windows, shape.positions, shape.d});
   for (std::int64_t w = 0; w < windows; ++w) {
-    cpu.Run(TensorView(mel.data<float>() + w * shape.n_mels * shape.frames,
-                       {shape.n_mels, shape.frames}),
-            TensorView(output.data<float>() + w * shape.positions * shape.d,
-                       {shape.positions, shape.d}));
+    encode(TensorView(mel.data<float>() + w * shape.n_mels * shape.frames,
+                      {shape.n_mels, shape.frames}),
+           TensorView(output.data<float>() + w * shape.positions * shape.d,
+                      {shape.positions, shape.d}));
     if (isatty(STDERR_FILENO) != 0 && windows > 1)
       fmt::print(stderr, "\r\033[Kwindow {} of {}", w + 1, windows);
   }
