@@ -33,9 +33,13 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
           "2026-11)";
       break;
     case ops::Precision::kBf16:
-      t.rel_l2 = 1.6e-2;
-      t.cosine = 0.9998;
-      t.provenance = "1.6e-2: OpenVINO bf16 on real weights and speech 1.5e-2 (2026-11)";
+      t.rel_l2 = 2.5e-2;
+      t.cosine = 0.9996;
+      t.provenance =
+          "2.5e-2: OpenVINO bf16 on real weights and speech 1.5e-2; ours over 15 clips up to "
+          "1.1e-2 "
+          "padded with silence and 2.0e-2 padded as openai-whisper's transcribe() does, with the "
+          "same words (2026-11)";
       break;
     case ops::Precision::kInt8:
       t.rel_l2 = 7e-2;

@@ -123,7 +123,7 @@ begin absent_downloads_are_tried_again
 run 0
 prints_not '(retry no)'
 mkdir -p "$bin/.cache/xdna-whisper-bench/whisper-base"
-touch "$bin/.cache/xdna-whisper-bench/"{whisper-base/stamp.json,libxrt-dev_2.deb}
+touch "$bin/.cache/xdna-whisper-bench/"{whisper-base/stamp.json,libxrt-dev_2.deb,plotly-7.1.0.min.js}
 run 0
 prints '(retry no)'
 

@@ -9,6 +9,8 @@
 #include "base/tensor.h"
 #include "decoder/transcribe.h"
 #include "encoder/cpu_encoder.h"
+#include "encoder/graph.h"
+#include "encoder/npu_encoder.h"
 #include "encoder/weights/model.h"
 #include "golden/compare.h"
 #include "ops/contract.h"
@@ -36,11 +38,14 @@ class DeviceEncoder {
   void ForgetVerdict() { verdict_ = {}; }
 
  private:
+  void OpenNpu(const encoder::Model& model, const encoder::EncoderShape& shape,
+               const Options& options);
   decoder::EncodeTime Encode(const TensorView& mel, const TensorView& out);
   void Verify(const TensorView& mel, const TensorView& got);
 
   ops::Precision precision_;
   std::unique_ptr<encoder::CpuEncoder> cpu_, reference_;
+  std::unique_ptr<encoder::NpuEncoder> npu_;  // in place of cpu_
   Tensor want_;
   DeviceVerdict verdict_;
 };
