@@ -249,6 +249,7 @@ class VectorReference {
 
  public:
   explicit VectorReference(T* p) : p_(p) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): it stands for a vector, as AMD's does
   operator vector<Element, N>() const { return load_v<N>(static_cast<const Element*>(p_)); }
   template <typename Value>
   requires(!std::is_const_v<T> &&
