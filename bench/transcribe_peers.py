@@ -31,6 +31,7 @@ DOWNLOAD_MB = 135
 INSTALL_SECONDS = 1800
 RUN_SECONDS = 3600
 GOAL = 2.0
+FEWEST_RUNS = 3  # From which a median says something.
 OURS, THEIRS = "ours", "faster-whisper"
 # What a run's time consists of; `start` (program and model, once a process) is not in `total`.
 STAGES = ("start", "audio", "mel", "encode", "decode", "total")
@@ -205,7 +206,8 @@ def evaluate(beam, runs):
         }
     record["ratio"] = {
         name: record[THEIRS]["seconds"][name]["median"] / record[OURS]["seconds"][name]["median"]
-        for name in STAGES if min(record[who]["seconds"][name]["median"] for who in (OURS, THEIRS)) > 0
+        for name in STAGES
+        if min(record[who]["seconds"][name]["median"] for who in (OURS, THEIRS)) > 0
     }
     pairs = list(zip(runs[OURS][0]["words"], runs[THEIRS][0]["words"]))
     record["words"] = sum(len(theirs) for _, theirs in pairs)
@@ -213,7 +215,21 @@ def evaluate(beam, runs):
     return record
 
 
-def show(record):
+def doubts(around):
+    """Returns why the times don't decide anything; empty if they do."""
+    reasons = []
+    if around["load_average"] > 0.25 * around["cpus"]:
+        reasons.append("the machine was busy with something else")
+    if around["repeat"] < FEWEST_RUNS:
+        reasons.append(f"fewer than {FEWEST_RUNS} runs")
+    return " and ".join(reasons)
+
+
+def spread(stage):
+    return f"{stage['spread']:8.1%}" if len(stage["runs"]) > 1 else f"{'-':>8}"
+
+
+def show(record, doubt):
     print(f"\nbeam {record['beam_size']}, {record['audio_seconds']:.1f} s of audio\n")
     print(f"{'':8}{'ours':^26}{THEIRS:^26}{'ours is faster':>15}")
     print(f"{'seconds':8}" + 2 * f"{'min':>9}{'median':>9}{'spread':>8}" + f"{'by':>15}")
@@ -221,7 +237,7 @@ def show(record):
         line = f"{name:8}"
         for who in (OURS, THEIRS):
             stage = record[who]["seconds"][name]
-            line += f"{stage['min']:9.4f}{stage['median']:9.4f}{stage['spread']:8.1%}"
+            line += f"{stage['min']:9.4f}{stage['median']:9.4f}{spread(stage)}"
         ratio = record["ratio"].get(name)
         print(line + ("" if ratio is None else f"{ratio:14.2f}x"))
     for title, key, form in (("RTF x", "rtf", ".1f"), ("ms/token", "ms_per_token", ".2f"),
@@ -235,7 +251,8 @@ def show(record):
             continue
         result = f"won, {ratio:.2f}x as fast" if ratio > 1 else f"LOST, {1 / ratio:.2f}x as slow"
         if name == "total":
-            result += f"; the goal of {GOAL:g}x is {'met' if ratio >= GOAL else 'NOT met'}"
+            goal = "met" if ratio >= GOAL else "NOT met"
+            result += f"; the goal of {GOAL:g}x is " + (f"not decided: {doubt}" if doubt else goal)
         print(f"{name}: {result}")
     apart = record["words_apart"]
     print("words: " + ("the same" if apart == 0 else f"DIFFER, {apart} of {record['words']}"))
@@ -259,10 +276,9 @@ def circumstances(options):
 
 
 def positive(text):
-    number = int(text)
-    if not 1 <= number <= 1024:
-        raise ValueError
-    return number
+    if not (text.isdecimal() and 1 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1024")
+    return int(text)
 
 
 def beams(text):
@@ -334,16 +350,17 @@ def main():
         python = obtain_peer()
         around = circumstances(options)
         print("Whisper base, int8: //tools:transcribe beside {} ({})".format(*around["peer"]))
-        print("{cpu}; {threads} threads on {cpus} CPUs; {repeat} runs in turns; load average "
+        print("{cpu}; {threads} threads on {cpus} CPUs; runs in turns: {repeat}; load average "
               "{load_average:.2f}".format(**around))
-        if around["load_average"] > 0.25 * around["cpus"]:
-            print("NOTE: the machine is busy with something else; don't quote these times.")
+        doubt = doubts(around)
+        if doubt:
+            print(f"NOTE: don't quote these times: {doubt}.")
         records = []
         for beam in options.beam_size:
             records.append(evaluate(beam, compare(options, python, beam)))
-            show(records[-1])
+            show(records[-1], doubt)
         if options.json:
-            write_json(options.json, {**around, "beams": records})
+            write_json(options.json, {**around, "doubt": doubt, "beams": records})
     except (PeerError, OSError) as error:
         say(f"transcribe_peers: {error}")
         return getattr(error, "code", EXIT_OTHER)
