@@ -47,7 +47,7 @@ void MelStream::Restart() {
   samples_.assign(static_cast<std::size_t>(kFade) * kHop, 0.0F);
   samples_read_ = 0;
   next_chunk_ = 0;
-  audio_ = std::make_unique<AudioStream>(path_, name_);
+  audio_ = std::make_unique<encoder::AudioStream>(path_, name_);
 }
 
 // samples_ begins kFade frames before the chunk, and on return before the next one.

@@ -11,7 +11,7 @@
 
 #include "base/tensor.h"
 #include "base/thread_pool.h"
-#include "decoder/transcribe_audio.h"
+#include "encoder/audio/audio_stream.h"
 #include "encoder/audio/log_mel.h"
 
 namespace xdna::decoder {
@@ -64,7 +64,7 @@ class MelStream {
   std::string path_, name_;
   const encoder::LogMel& log_mel_;
   ThreadPool* pool_;
-  std::unique_ptr<AudioStream> audio_;
+  std::unique_ptr<encoder::AudioStream> audio_;
   std::vector<float> samples_;     // of one chunk with its borders
   std::int64_t samples_read_ = 0;  // by audio_, since the beginning
   std::int64_t next_chunk_ = 0;    // frame

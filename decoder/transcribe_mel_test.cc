@@ -14,8 +14,8 @@
 
 #include "base/error.h"
 #include "base/tensor.h"
-#include "decoder/transcribe_audio.h"
 #include "encoder/audio/audio.h"
+#include "encoder/audio/audio_stream.h"
 #include "encoder/audio/log_mel.h"
 
 namespace xdna::decoder {
@@ -59,7 +59,7 @@ std::vector<float> Buzz(double seconds, int rate, int channels = 1) {
 }
 
 std::vector<float> ReadAll(const std::string& path, std::size_t piece) {
-  AudioStream stream(path);
+  encoder::AudioStream stream(path);
   std::vector<float> all, block(piece);
   while (const std::size_t n = stream.Read(block))
     all.insert(all.end(), block.begin(), block.begin() + n);

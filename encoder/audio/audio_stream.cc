@@ -1,6 +1,5 @@
-#include "decoder/transcribe_audio.h"
+#include "encoder/audio/audio_stream.h"
 
-#include <fmt/core.h>
 #include <sndfile.h>
 #include <soxr.h>
 #include <unistd.h>
@@ -25,19 +24,21 @@
 #include "encoder/audio/audio.h"
 #include "encoder/audio/container.h"
 
-namespace xdna::decoder {
+namespace xdna::encoder {
 namespace {
-
-using encoder::kSampleRate;
 
 constexpr int kMinRate = 1000;
 constexpr int kMaxRate = 768000;
-constexpr int kBlock = 1 << 16;      // values that are decoded at a time, over all channels
-constexpr float kMaxSample = 1e30F;  // its square is finite; no recording has it
+// Values of one block, over all channels.
+constexpr int kBlock = 1 << 16;
+// No recording has such a value (full scale is 1), and its square still fits into a double's range.
+constexpr float kMaxSample = 1e30F;
 
 struct CloseSound {
   void operator()(SNDFILE* file) const { sf_close(file); }
 };
+using Sound = std::unique_ptr<SNDFILE, CloseSound>;
+
 struct DeleteResampler {
   void operator()(soxr* resampler) const { soxr_delete(resampler); }
 };
@@ -49,6 +50,10 @@ void CheckIsFile(const std::string& path) {
     Throw(ErrorCode::kNotFound, "no such file");
   }
   if (error) Throw(ErrorCode::kUnavailable, "{}", error.message());
+  if (std::filesystem::is_directory(status)) {
+    Throw(ErrorCode::kInvalidArgument,
+          "is not a regular file (it is a directory); an audio file is wanted");
+  }
   // A pipe without a writer would make us wait for ever, a device has no end.
   if (!std::filesystem::is_regular_file(status)) {
     Throw(ErrorCode::kInvalidArgument, "is not a regular file; an audio file is wanted");
@@ -61,28 +66,62 @@ void CheckIsFile(const std::string& path) {
 
 [[noreturn]] void ThrowUnknownFormat() {
   Throw(ErrorCode::kUnsupported,
-        "not an audio file that libsndfile knows (WAV, FLAC, Ogg, MP3, AIFF, ...); raw PCM has no "
-        "header that says its rate and sample format");
+        "not an audio file that libsndfile knows (WAV, FLAC, Ogg, MP3, AIFF, ...); raw PCM without "
+        "a header is not accepted, as nothing in it says its rate and sample format");
 }
 
-SNDFILE* OpenSound(const std::string& path, SF_INFO* info) {
-  SNDFILE* file = sf_open(path.c_str(), SFM_READ, info);
-  if (file != nullptr) return file;
+Sound OpenSound(const std::string& path, SF_INFO* info) {
+  Sound file(sf_open(path.c_str(), SFM_READ, info));
+  if (file) {
+    // What libsndfile takes for headerless audio because of its name alone (.vox, .gsm).
+    if ((info->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_RAW) ThrowUnknownFormat();
+    return file;
+  }
   if (sf_error(nullptr) == SF_ERR_UNRECOGNISED_FORMAT) ThrowUnknownFormat();
-  Throw(ErrorCode::kCorrupt, "libsndfile can't read it: {}", sf_strerror(nullptr));
+  const std::string_view why = sf_strerror(nullptr);
+  if (why.find("SF_INFO") != std::string_view::npos) {
+    Throw(ErrorCode::kCorrupt,
+          "its header says an impossible sample rate or channel count; {} Hz to {} Hz and at least "
+          "1 channel are wanted",
+          kMinRate, kMaxRate);
+  }
+  // So says libsndfile when the MP3 decoder finds no MPEG frame.
+  if (why.find("regular file") != std::string_view::npos) {
+    Throw(ErrorCode::kCorrupt, "looks like MP3, but has no MPEG audio in it");
+  }
+  Throw(ErrorCode::kCorrupt, "libsndfile can't read it: {}", why);
 }
 
 void CheckHeader(const std::string& path, const SF_INFO& info) {
-  if ((info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_RAW) ThrowUnknownFormat();
   if (info.samplerate < kMinRate || info.samplerate > kMaxRate) {
     Throw(ErrorCode::kUnsupported, "sample rate {} Hz; {} Hz to {} Hz are supported",
           info.samplerate, kMinRate, kMaxRate);
   }
-  const std::optional<encoder::DataSize> data = encoder::FindDataSize(path);
+  const std::optional<DataSize> data = FindDataSize(path);
   if (data && data->claimed > data->present) {
+    Throw(
+        ErrorCode::kCorrupt,
+        "cut off: its header claims {} bytes of audio, but only {} are there ({} frames, {:.2f} s)",
+        data->claimed, data->present, info.frames,
+        static_cast<double>(info.frames) / info.samplerate);
+  }
+}
+
+// Frames of `channels` values each, to mono, in place. `first` is the position of the first frame
+// in the file, for messages.
+void Downmix(std::span<float> values, int channels, std::int64_t first, int rate) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::abs(values[i]) <= kMaxSample) continue;  // NaN is not
+    const std::int64_t frame = first + static_cast<std::int64_t>(i) / channels;
     Throw(ErrorCode::kCorrupt,
-          "cut off: its header claims {} bytes of audio, but only {} are there", data->claimed,
-          data->present);
+          "frame {} ({:.3f} s), channel {} is {}; samples must be finite, with 1 as full scale",
+          frame, static_cast<double>(frame) / rate, i % channels, values[i]);
+  }
+  if (channels == 1) return;
+  for (std::size_t frame = 0; frame < values.size() / channels; ++frame) {
+    double sum = 0;
+    for (int c = 0; c < channels; ++c) sum += values[frame * channels + c];
+    values[frame] = static_cast<float>(sum / channels);
   }
 }
 
@@ -90,10 +129,11 @@ void CheckHeader(const std::string& path, const SF_INFO& info) {
 
 class AudioStream::Source {
  public:
-  Source(const std::string& path, std::string name) : name_(std::move(name)) {
+  Source(const std::string& path, std::string name, double max_seconds)
+      : name_(std::move(name)), max_seconds_(max_seconds) {
     WithContext(name_, [&] {
       CheckIsFile(path);
-      file_.reset(OpenSound(path, &info_));
+      file_ = OpenSound(path, &info_);
       CheckHeader(path, info_);
       values_.resize(std::max(1, kBlock / info_.channels) * info_.channels);
       if (info_.samplerate != kSampleRate) MakeResampler();
@@ -101,6 +141,7 @@ class AudioStream::Source {
   }
 
   const SF_INFO& info() const { return info_; }
+  std::int64_t frames() const { return frames_; }
 
   std::size_t Read(std::span<float> out) {
     std::size_t done = 0;
@@ -145,27 +186,15 @@ class AudioStream::Source {
     const std::int64_t block = static_cast<std::int64_t>(values_.size()) / info_.channels;
     const std::int64_t frames = sf_readf_float(file_.get(), values_.data(), block);
     if (frames == 0) return Finish();
-    Downmix(frames);
+    Downmix(std::span(values_).first(frames * info_.channels), info_.channels, frames_,
+            info_.samplerate);
     frames_ += frames;
+    if (static_cast<double>(frames_) > max_seconds_ * info_.samplerate) {
+      Throw(ErrorCode::kInvalidArgument,
+            "holds more than {:.4g} s of audio, the most that is read into memory; split it",
+            max_seconds_);
+    }
     Resample({values_.data(), static_cast<std::size_t>(frames)});
-  }
-
-  // Frames of several channels to mono, in place.
-  void Downmix(std::int64_t frames) {
-    const int channels = info_.channels;
-    for (std::int64_t i = 0; i < frames * channels; ++i) {
-      if (std::abs(values_[i]) <= kMaxSample) continue;  // NaN is not
-      const std::int64_t frame = frames_ + i / channels;
-      Throw(ErrorCode::kCorrupt,
-            "frame {} ({:.3f} s), channel {} is {}; samples must be finite, with 1 as full scale",
-            frame, Seconds(frame), i % channels, values_[i]);
-    }
-    if (channels == 1) return;
-    for (std::int64_t frame = 0; frame < frames; ++frame) {
-      double sum = 0;
-      for (int c = 0; c < channels; ++c) sum += values_[frame * channels + c];
-      values_[frame] = static_cast<float>(sum / channels);
-    }
   }
 
   void Resample(std::span<const float> in) {
@@ -205,25 +234,28 @@ class AudioStream::Source {
   }
 
   void CheckAllRead() const {
-    if (frames_ == 0) {
-      Throw(ErrorCode::kCorrupt, "holds no audio (0 frames at {} Hz)", info_.samplerate);
-    }
-    if (info_.frames == SF_COUNT_MAX) {  // a FLAC stream may say so, an Ogg file has an end
-      if ((info_.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG) return;
-      Throw(ErrorCode::kCorrupt, "cut off: an Ogg file without its last page; {:.2f} s can be read",
-            Seconds(frames_));
-    }
-    if (frames_ < info_.frames) {
+    if (info_.frames == SF_COUNT_MAX) {
+      // Unknown: a FLAC stream may say so, an Ogg file has an end.
+      if ((info_.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG) {
+        Throw(ErrorCode::kCorrupt,
+              "cut off: an Ogg file without its last page; {} frames ({:.2f} s) can be read",
+              frames_, Seconds(frames_));
+      }
+    } else if (frames_ < info_.frames) {
       Throw(ErrorCode::kCorrupt,
             "cut off or damaged: its header claims {} frames ({:.2f} s), but only {} ({:.2f} s) "
             "can be read",
             info_.frames, Seconds(info_.frames), frames_, Seconds(frames_));
     }
+    if (frames_ == 0) {
+      Throw(ErrorCode::kCorrupt, "holds no audio (0 frames at {} Hz)", info_.samplerate);
+    }
   }
 
   std::string name_;
+  double max_seconds_;
   SF_INFO info_{};
-  std::unique_ptr<SNDFILE, CloseSound> file_;
+  Sound file_;
   std::unique_ptr<soxr, DeleteResampler> resampler_;
   std::vector<float> values_;   // as decoded
   std::vector<float> block_;    // of the resampler
@@ -234,15 +266,16 @@ class AudioStream::Source {
   bool at_end_ = false;
 };
 
-AudioStream::AudioStream(const std::string& path, const std::string& name) {
+AudioStream::AudioStream(const std::string& path, const std::string& name, double max_seconds) {
   if (path.empty()) Throw(ErrorCode::kInvalidArgument, "no audio file named (an empty path)");
-  source_ = std::make_unique<Source>(path, name.empty() ? path : name);
+  source_ = std::make_unique<Source>(path, name.empty() ? path : name, max_seconds);
 }
 
 AudioStream::~AudioStream() = default;
 
 int AudioStream::source_rate() const { return source_->info().samplerate; }
 int AudioStream::source_channels() const { return source_->info().channels; }
+std::int64_t AudioStream::frames() const { return source_->frames(); }
 std::size_t AudioStream::Read(std::span<float> out) { return source_->Read(out); }
 
-}  // namespace xdna::decoder
+}  // namespace xdna::encoder
