@@ -132,8 +132,8 @@ def tile_kernel_test(
                   (source, _quoted(old), _quoted(new)),
             exec_tools = ["//kernels/testing:mutate.py"],
         )
-        cc_library(
-            name = faulty + "_kernel",
+        cc_binary(
+            name = faulty,
             testonly = True,
             srcs = [faulty + ".cc"],
             # A fault may leave names unused.
@@ -141,14 +141,9 @@ def tile_kernel_test(
                 "-O1",
                 "-Wno-unused",
             ],
-            deps = [kernel + "_headers"],
-        )
-        cc_binary(
-            name = faulty,
-            testonly = True,
             deps = [
                 ":" + name + "_cases",
-                ":" + faulty + "_kernel",
+                kernel + "_headers",
                 "@googletest//:gtest_main",
             ],
         )
