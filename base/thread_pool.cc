@@ -53,7 +53,7 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::Run(std::int64_t count, void* self, Call call) {
   if (count <= 0) return;
-  loop_ = {self, call, count};
+  loop_ = {self, call, count, log_};
   error_ = nullptr;
   failed_ = false;
   unfinished_.store(count, std::memory_order_relaxed);
@@ -81,7 +81,7 @@ void ThreadPool::Drain(std::uint32_t generation, int thread) {
     const std::int64_t index = loop_.count - static_cast<std::int64_t>(ticket & kCountMask);
     if (!failed_.load(std::memory_order_relaxed)) {
       try {
-        loop_.call(loop_.self, index, thread);
+        RunIndex(index, thread);
       } catch (...) {
         const std::lock_guard<std::mutex> lock(error_mutex_);
         if (!failed_.exchange(true)) error_ = std::current_exception();
@@ -90,6 +90,13 @@ void ThreadPool::Drain(std::uint32_t generation, int thread) {
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
     ticket = ticket_.load(std::memory_order_acquire);
   }
+}
+
+void ThreadPool::RunIndex(std::int64_t index, int thread) {
+  if (loop_.log == nullptr) return loop_.call(loop_.self, index, thread);
+  const WorkLog::Clock::time_point begin = WorkLog::Clock::now();
+  loop_.call(loop_.self, index, thread);
+  loop_.log->Add(thread, {begin, WorkLog::Clock::now()});
 }
 
 void ThreadPool::WorkerLoop(int thread) {

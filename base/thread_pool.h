@@ -11,6 +11,8 @@
 #define BASE_THREAD_POOL_H_
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -21,6 +23,27 @@
 
 namespace xdna {
 
+// When each thread was busy with an index of a loop: what a timeline shows.
+class WorkLog {
+ public:
+  using Clock = std::chrono::steady_clock;
+  struct Piece {
+    Clock::time_point begin, end;
+  };
+
+  explicit WorkLog(int threads) : threads_(static_cast<std::size_t>(threads)) {}
+  // In order of time. To be read between loops only.
+  const std::vector<Piece>& Of(int thread) const { return threads_.at(thread).pieces; }
+  // By `thread` alone, while it runs an index.
+  void Add(int thread, Piece piece) { threads_.at(thread).pieces.push_back(piece); }
+
+ private:
+  struct alignas(64) Thread {
+    std::vector<Piece> pieces;
+  };
+  std::vector<Thread> threads_;
+};
+
 class ThreadPool {
  public:
   // `threads` >= 1 counts the caller, which works too.
@@ -30,6 +53,10 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Later loops write down their pieces in `log`, which has as many threads and outlives them; in
+  // none for null. Between loops only.
+  void LogTo(WorkLog* log) { log_ = log; }
 
   // Calls body(index, thread) once for each index in [0, count), `thread` in
   // [0, threads()); returns when all calls have. The first exception of a body
@@ -52,13 +79,16 @@ class ThreadPool {
     void* self = nullptr;
     Call call = nullptr;
     std::int64_t count = 0;
+    WorkLog* log = nullptr;
   };
 
   void Run(std::int64_t count, void* self, Call call);
   void WorkerLoop(int thread);
   void Drain(std::uint32_t generation, int thread);
+  void RunIndex(std::int64_t index, int thread);
 
   std::vector<std::thread> workers_;
+  WorkLog* log_ = nullptr;
   Loop loop_;
   std::exception_ptr error_;  // of the present loop; guarded by error_mutex_
   std::mutex error_mutex_;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <thread>
@@ -74,6 +75,33 @@ TEST(ThreadPool, ASlowThreadGetsLessWork) {
   });
   EXPECT_EQ(fast + slow, 200);
   EXPECT_LT(slow, 60);
+}
+
+TEST(ThreadPool, ALogHasEachPieceOfItsLoops) {
+  ThreadPool pool(3);
+  WorkLog log(3);
+  const auto nap = [](std::int64_t, int) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  };
+  pool.ParallelFor(5, nap);
+  const auto begin = WorkLog::Clock::now();
+  pool.LogTo(&log);
+  pool.ParallelFor(50, nap);
+  const auto end = WorkLog::Clock::now();
+  pool.LogTo(nullptr);
+  pool.ParallelFor(5, nap);
+  std::size_t pieces = 0;
+  for (int thread = 0; thread < 3; ++thread) {
+    auto before = begin;
+    for (const WorkLog::Piece& piece : log.Of(thread)) {
+      EXPECT_GE(piece.begin, before);
+      EXPECT_GE(piece.end - piece.begin, std::chrono::microseconds(100));
+      before = piece.end;
+    }
+    EXPECT_LE(before, end);
+    pieces += log.Of(thread).size();
+  }
+  EXPECT_EQ(pieces, 50U);
 }
 
 }  // namespace

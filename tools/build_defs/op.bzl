@@ -34,6 +34,7 @@ def xdna_op(name, srcs = None, deps = []):
         size = "medium",
         srcs = ["//ops:golden_test.cc"],
         data = ["//golden:" + name],
+        visibility = ["//ops:__pkg__"],
         local_defines = ["XDNA_OP=\\\"%s\\\"" % name],
         deps = [
             "//base:cpu",

@@ -20,8 +20,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeAttentionArray(const Dims& dims, const TensorMap& in, Variant variant,
                                              const CpuContext& context);
 // For AttentionContract.
-std::vector<std::string> AttentionArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                             std::size_t columns);
+ArrayTiles AttentionArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                               std::size_t columns);
 
 }  // namespace xdna::ops
 
