@@ -26,6 +26,7 @@ DType WeightType(ops::Precision precision) {
     case ops::Precision::kBf16:
       return DType::kBf16;
     case ops::Precision::kInt8:
+    case ops::Precision::kMixed:
       return DType::kI8;
     case ops::Precision::kF32:
       break;

@@ -17,6 +17,7 @@ golden::Tolerance LogitsTolerance(ops::Precision precision) {
           "that, for errors that add up over the layers";
       break;
     case ops::Precision::kInt8:
+    case ops::Precision::kMixed:
       t.rel_l2 = 4.5e-2;
       t.provenance =
           "4.5e-2: a channel's weights are rounded to max/127, 9e-3 of their root mean square if "

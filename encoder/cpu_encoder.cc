@@ -1,11 +1,11 @@
 #include "encoder/cpu_encoder.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "ops/add/add.h"
@@ -31,21 +31,27 @@ CpuEncoder::CpuEncoder(const Model& model, const EncoderShape& shape, const Opti
     : model_(&model),
       shape_(shape),
       options_(options),
+      plan_(MakePrecisionPlan(options.variant.precision, shape.layers)),
+      workspace_(context.pool->threads()),
+      graph_(EncoderGraph(shape)),
       context_(context),
-      activation_(ops::ActivationType(options.variant.precision)) {
+      activation_(ops::ActivationType(plan_.lowest())) {
+  context_.workspace = &workspace_;
   const Shape rows = {shape.positions, shape.d};
   padded_mel_ = Tensor(activation_, {shape.frames + 2, shape.n_mels});
+  padded_mel_rows_ = Inner(padded_mel_);
   stem_ = Tensor(activation_, rows);
   stream_ = Tensor(DType::kF32, rows);
   normed_ = Tensor(activation_, rows);
   if (options.taps) block_ = Tensor(DType::kF32, rows);
-  for (const Node& node : EncoderGraph(shape))
-    steps_.push_back({node.name, node.layer, Compile(node)});
+  for (const Node& node : graph_) steps_.push_back({node.name, node.layer, Compile(node)});
   model_ = nullptr;
+  graph_.clear();
+  smoothing_.clear();
 }
 
 void CpuEncoder::Run(const TensorView& mel, const TensorView& out, const TapFn& tap) {
-  if (mel.shape() != Shape{shape_.n_mels, shape_.frames}) {
+  if (mel.rank() != 2 || mel.dim(0) != shape_.n_mels || mel.dim(1) != shape_.frames) {
     Throw(ErrorCode::kInvalidArgument, "{} takes a mel spectrogram of shape {}, not {}",
           shape_.name, ShapeString({shape_.n_mels, shape_.frames}), ShapeString(mel.shape()));
   }
@@ -54,17 +60,54 @@ void CpuEncoder::Run(const TensorView& mel, const TensorView& out, const TapFn& 
   out_ = out;
   for (const Step& step : steps_) {
     if (context_.profile != nullptr) context_.profile->set_layer(step.layer);
-    const TensorView result = step.run();
+    const TensorView& result = step.run();
     if (tap) tap(step.name, result);
   }
 }
 
-ops::Variant CpuEncoder::VariantFor(int layer, std::string_view op) const {
+ops::Precision CpuEncoder::PrecisionFor(const Node& node) const {
+  if (node.layer < 0) return plan_.stem;
+  const PrecisionPlan::Layer& layer = plan_.layers.at(node.layer);
+  return node.op == "attention" ? layer.attention : layer.ffn;
+}
+
+ops::Variant CpuEncoder::VariantFor(const Node& node) const {
   ops::Variant variant = options_.variant;
-  const bool sensitive = layer < 0 || (layer == 0 && op == "attention");
-  if (variant.precision == ops::Precision::kInt8 && sensitive)
-    variant.precision = ops::Precision::kBf16;
+  variant.precision = PrecisionFor(node);
   return variant;
+}
+
+void CpuEncoder::Smooth(const Node& norm, const Tensor& gamma, const Tensor& beta) {
+  if (options_.taps || norm.layer < 0) return;
+  const auto user = std::find_if(graph_.begin(), graph_.end(), [&norm](const Node& node) {
+    const auto x = node.inputs.find("x");
+    return x != node.inputs.end() && x->second == norm.name;
+  });
+  if (user == graph_.end() || PrecisionFor(*user) != ops::Precision::kInt8) return;
+  std::vector<std::shared_ptr<Tensor>> held;
+  std::vector<TensorView> weights;
+  for (const char* operand : {"wq", "wk", "wv", "w1"}) {
+    if (user->weights.find(operand) == user->weights.end()) continue;
+    held.push_back(Weight(*user, operand));
+    weights.push_back(held.back()->view());
+  }
+  const std::vector<float> factors = SmoothingFactors(gamma, beta, weights);
+  for (std::size_t j = 0; j < factors.size(); ++j) {
+    gamma.data<float>()[j] /= factors[j];
+    beta.data<float>()[j] /= factors[j];
+  }
+  smoothing_.emplace(norm.name, factors);
+}
+
+std::shared_ptr<Tensor> CpuEncoder::Smoothed(const Node& node, const char* operand) const {
+  const std::shared_ptr<Tensor> weight = Weight(node, operand);
+  const auto found = smoothing_.find(node.inputs.find("x")->second);
+  if (found == smoothing_.end()) return weight;
+  const std::vector<float>& factors = found->second;
+  for (std::int64_t i = 0; i < weight->size(); ++i) {
+    weight->data<float>()[i] *= factors[i % factors.size()];
+  }
+  return weight;
 }
 
 void CpuEncoder::AddWork(const std::string& stage, ops::Precision precision, double flops) {
@@ -81,7 +124,7 @@ std::shared_ptr<Tensor> CpuEncoder::Weight(const Node& node, const char* operand
   return std::make_shared<Tensor>(LoadWeight(*model_, shape_, node.weights.at(operand)));
 }
 
-std::function<TensorView()> CpuEncoder::Compile(const Node& node) {
+CpuEncoder::Action CpuEncoder::Compile(const Node& node) {
   if (node.op == "conv1d") return CompileConvolution(node);
   if (node.op == "linear") return CompileProjection(node);
   if (node.op == "add") return CompileAdd(node);
@@ -92,9 +135,9 @@ std::function<TensorView()> CpuEncoder::Compile(const Node& node) {
         node.op);
 }
 
-std::function<TensorView()> CpuEncoder::CompileConvolution(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileConvolution(const Node& node) {
   ops::Conv1d::Options options;
-  options.variant = VariantFor(node.layer, node.op);
+  options.variant = VariantFor(node);
   AddWork(node.name, options.variant.precision, ops::FindOp(node.op).flops(node.dims));
   options.stride = static_cast<int>(node.dims.at("stride"));
   options.gelu = true;
@@ -102,67 +145,70 @@ std::function<TensorView()> CpuEncoder::CompileConvolution(const Node& node) {
   const auto conv = std::make_shared<ops::Conv1d>(*Weight(node, "weight"), *Weight(node, "bias"),
                                                   node.dims.at("t"), options, context_);
   if (node.name == "conv2") {
-    return [this, conv]() -> TensorView {
+    return [this, conv]() -> const TensorView& {
       const ops::ScopedSpan span(context_.profile, "conv2");
       conv->Run(padded_conv1_, stem_);
-      return stem_;
+      return stem_.view();
     };
   }
   padded_conv1_ = Tensor(activation_, {shape_.frames + 2, shape_.d});
-  return [this, conv]() -> TensorView {
+  padded_conv1_rows_ = Inner(padded_conv1_);
+  return [this, conv]() -> const TensorView& {
     const ops::ScopedSpan span(context_.profile, "conv1");
     ops::TransposePadded(mel_, padded_mel_, *context_.pool);
-    conv->Run(padded_mel_, Inner(padded_conv1_));
-    return Inner(padded_conv1_);
+    conv->Run(padded_mel_, padded_conv1_rows_);
+    return padded_conv1_rows_;
   };
 }
 
-std::function<TensorView()> CpuEncoder::CompileProjection(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileProjection(const Node& node) {
   ops::Linear::Options options;
-  options.variant = VariantFor(node.layer, node.op);
+  options.variant = VariantFor(node);
   AddWork(node.name, options.variant.precision, ops::FindOp(node.op).flops(node.dims));
   options.x_dtype = options.y_dtype = activation_;
   const auto linear = std::make_shared<ops::Linear>(*Weight(node, "weight"), *Weight(node, "bias"),
                                                     node.dims.at("m"), options, context_);
-  return [this, linear]() -> TensorView {
+  return [this, linear]() -> const TensorView& {
     const ops::ScopedSpan span(context_.profile, "projection");
     ops::TransposePadded(mel_, padded_mel_, *context_.pool);
-    linear->Run(Inner(padded_mel_), stem_);
-    return stem_;
+    linear->Run(padded_mel_rows_, stem_);
+    return stem_.view();
   };
 }
 
-std::function<TensorView()> CpuEncoder::CompileAdd(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileAdd(const Node& node) {
   if (node.name == "embedded") {
     const std::shared_ptr<Tensor> positions = Weight(node, "b");
-    return [this, positions]() -> TensorView {
+    return [this, positions]() -> const TensorView& {
       const ops::ScopedSpan span(context_.profile, "embed");
       ops::Add(stem_, *positions, stream_, options_.variant.backend, *context_.pool);
-      return stream_;
+      return stream_.view();
     };
   }
-  if (!options_.taps) return [this]() -> TensorView { return stream_; };  // the block added itself
-  return [this]() -> TensorView {
+  if (!options_.taps)
+    return [this]() -> const TensorView& { return stream_.view(); };  // the block added itself
+  return [this]() -> const TensorView& {
     ops::Add(stream_, block_, stream_, options_.variant.backend, *context_.pool);
-    return stream_;
+    return stream_.view();
   };
 }
 
-std::function<TensorView()> CpuEncoder::CompileNorm(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileNorm(const Node& node) {
   const std::shared_ptr<Tensor> gamma = Weight(node, "gamma");
   const std::shared_ptr<Tensor> beta = Weight(node, "beta");
+  Smooth(node, *gamma, *beta);
   const bool last = node.name == "ln_post";
-  return [this, gamma, beta, last]() -> TensorView {
+  return [this, gamma, beta, last]() -> const TensorView& {
     const ops::ScopedSpan span(context_.profile, "layer_norm");
-    const TensorView y = last ? out_ : normed_.view();
+    const TensorView& y = last ? out_ : normed_.view();
     ops::LayerNorm(stream_, *gamma, *beta, y, options_.variant.backend, *context_.pool);
     return y;
   };
 }
 
-std::function<TensorView()> CpuEncoder::CompileAttention(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileAttention(const Node& node) {
   ops::Attention::Options options;
-  options.variant = VariantFor(node.layer, node.op);
+  options.variant = VariantFor(node);
   const auto m = static_cast<double>(shape_.positions);
   const auto d = static_cast<double>(shape_.d);
   const ops::Precision precision = options.variant.precision;
@@ -171,33 +217,36 @@ std::function<TensorView()> CpuEncoder::CompileAttention(const Node& node) {
           4 * m * m * d);
   AddWork("attention.out", precision, 2 * m * d * d);
   options.heads = shape_.heads;
+  options.x_range = ops::Linear::XRange::kSkewed;
   options.accumulate = !options_.taps;
   const auto w = [&](const char* operand) { return Weight(node, operand); };
-  const auto wq = w("wq"), wk = w("wk"), wv = w("wv"), wo = w("wo");
+  const auto wq = Smoothed(node, "wq"), wk = Smoothed(node, "wk"), wv = Smoothed(node, "wv"),
+             wo = w("wo");
   const auto bq = w("bq"), bv = w("bv"), bo = w("bo");
   const auto attention =
       std::make_shared<ops::Attention>(ops::Attention::Weights{*wq, *bq, *wk, *wv, *bv, *wo, *bo},
                                        shape_.positions, options, context_);
-  return [this, attention]() -> TensorView {
-    const Tensor& y = options_.taps ? block_ : stream_;
+  return [this, attention]() -> const TensorView& {
+    const TensorView& y = options_.taps ? block_.view() : stream_.view();
     attention->Run(normed_, y);
     return y;
   };
 }
 
-std::function<TensorView()> CpuEncoder::CompileFfn(const Node& node) {
+CpuEncoder::Action CpuEncoder::CompileFfn(const Node& node) {
   ops::Ffn::Options options;
-  options.variant = VariantFor(node.layer, node.op);
+  options.variant = VariantFor(node);
   for (const char* stage : {"ffn.fc1", "ffn.fc2"}) {
     AddWork(stage, options.variant.precision, ops::FindOp(node.op).flops(node.dims) / 2);
   }
   options.accumulate = !options_.taps;
-  const auto w1 = Weight(node, "w1"), b1 = Weight(node, "b1"), w2 = Weight(node, "w2"),
+  options.x_range = ops::Linear::XRange::kSkewed;
+  const auto w1 = Smoothed(node, "w1"), b1 = Weight(node, "b1"), w2 = Weight(node, "w2"),
              b2 = Weight(node, "b2");
   const auto ffn =
       std::make_shared<ops::Ffn>(*w1, *b1, *w2, *b2, shape_.positions, options, context_);
-  return [this, ffn]() -> TensorView {
-    const Tensor& y = options_.taps ? block_ : stream_;
+  return [this, ffn]() -> const TensorView& {
+    const TensorView& y = options_.taps ? block_.view() : stream_.view();
     ffn->Run(normed_, y);
     return y;
   };

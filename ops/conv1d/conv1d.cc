@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -104,18 +105,17 @@ Conv1d::Conv1d(const TensorView& weight, const TensorView& bias, std::int64_t t,
                                      OutputRows(t, options.stride), linear, context);
 }
 
-void Conv1d::Run(const TensorView& x, const TensorView& y) {
+void Conv1d::Run(const TensorView& x, const TensorView& y) const {
   const std::size_t pitch = c_ * SizeOf(x_dtype_);
   const auto* base = static_cast<const std::byte*>(x.raw());
-  linear_->RunGathered(
-      [&](std::int64_t first, std::int64_t rows, void* scratch) -> const void* {
-        auto* to = static_cast<std::byte*>(scratch);
-        for (std::int64_t i = 0; i < rows; ++i) {
-          std::memcpy(to + i * kTaps * pitch, base + (first + i) * stride_ * pitch, kTaps * pitch);
-        }
-        return scratch;
-      },
-      y);
+  const auto gather = [&](std::int64_t first, std::int64_t rows, void* scratch) -> const void* {
+    auto* to = static_cast<std::byte*>(scratch);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::memcpy(to + i * kTaps * pitch, base + (first + i) * stride_ * pitch, kTaps * pitch);
+    }
+    return scratch;
+  };
+  linear_->RunGathered(std::cref(gather), y.raw());
 }
 
 void TransposePadded(const TensorView& x, const TensorView& y, ThreadPool& pool) {

@@ -31,7 +31,7 @@ class Conv1d {
   // dtype of the input rows: f32 or bf16, as the precision says.
   DType x_dtype() const { return x_dtype_; }
   // `x` [t+2,c], first and last row zero; `y` [OutputRows,d], contiguous.
-  void Run(const TensorView& x, const TensorView& y);
+  void Run(const TensorView& x, const TensorView& y) const;
 
  private:
   std::int64_t c_;

@@ -1,5 +1,6 @@
 #include "ops/ffn/ffn.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -48,27 +49,36 @@ std::unique_ptr<Instance> Make(const Dims& dims, const TensorMap& in, Variant va
 
 Ffn::Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const TensorView& b2,
          std::int64_t m, const Options& options, const CpuContext& context)
-    : context_(context), hidden_(ActivationType(options.variant.precision), {m, w1.dim(0)}) {
+    : context_(context) {
+  if (context_.workspace == nullptr) {
+    own_workspace_ = std::make_unique<Workspace>(context.pool->threads());
+    context_.workspace = own_workspace_.get();
+  }
+  const DType hidden = ActivationType(options.variant.precision);
+  context_.workspace->Reserve(m * w1.dim(0) * SizeOf(hidden), 0);
   Linear::Options fc1;
   fc1.variant = options.variant;
   fc1.gelu = true;
-  fc1.x_dtype = fc1.y_dtype = hidden_.dtype();
-  fc1_ = std::make_unique<Linear>(w1, b1, m, fc1, context);
+  fc1.x_dtype = fc1.y_dtype = hidden;
+  fc1.x_range = options.x_range;
+  fc1_ = std::make_unique<Linear>(w1, b1, m, fc1, context_);
   Linear::Options fc2;
   fc2.variant = options.variant;
   fc2.accumulate = options.accumulate;
-  fc2.x_dtype = hidden_.dtype();
+  fc2.x_dtype = hidden;
+  fc2.x_range = Linear::XRange::kGelu;
   fc2.y_dtype = options.y_dtype;
-  fc2_ = std::make_unique<Linear>(w2, b2, m, fc2, context);
+  fc2_ = std::make_unique<Linear>(w2, b2, m, fc2, context_);
 }
 
-void Ffn::Run(const TensorView& x, const TensorView& y) {
+void Ffn::Run(const TensorView& x, const TensorView& y) const {
+  std::byte* hidden = context_.workspace->shared();
   {
     const ScopedSpan span(context_.profile, "ffn.fc1");
-    fc1_->Run(x, hidden_);
+    fc1_->Run(x.raw(), hidden);
   }
   const ScopedSpan span(context_.profile, "ffn.fc2");
-  fc2_->Run(hidden_, y);
+  fc2_->Run(hidden, y.raw());
 }
 
 Contract FfnContract() {

@@ -6,6 +6,7 @@
 
 #include "base/tensor.h"
 #include "ops/contract.h"
+#include "ops/internal/workspace.h"
 #include "ops/linear/linear.h"
 
 namespace xdna::ops {
@@ -17,6 +18,7 @@ class Ffn {
     Variant variant;
     bool accumulate = false;  // y += (f32)
     DType y_dtype = DType::kF32;
+    Linear::XRange x_range = Linear::XRange::kEven;  // int8: of x
   };
 
   // w1 [f,d], b1 [f], w2 [d,f], b2 [d]: f32, copied. x is of ActivationType.
@@ -24,11 +26,11 @@ class Ffn {
       std::int64_t m, const Options& options, const CpuContext& context);
 
   // x [m,d], y [m,d]. Profiled as "ffn.fc1" (with GELU) and "ffn.fc2".
-  void Run(const TensorView& x, const TensorView& y);
+  void Run(const TensorView& x, const TensorView& y) const;
 
  private:
-  CpuContext context_;
-  Tensor hidden_;  // [m,f]
+  std::unique_ptr<Workspace> own_workspace_;
+  CpuContext context_;  // the shared part of its workspace is the hidden layer, [m,f]
   std::unique_ptr<Linear> fc1_, fc2_;
 };
 

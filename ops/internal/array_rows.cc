@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "kernels/cost/cost.h"
 
 namespace xdna::ops {
 namespace {
@@ -33,36 +34,72 @@ std::size_t MostRows(const ArrayRowsOp& op, std::size_t columns) {
   return fitting;
 }
 
-// Time of a run in rows of one core: its groups, a call's start as a third of a row, and a group to
-// fill and one to drain, which nothing overlaps.
-double Estimate(std::size_t rows, std::int64_t batch, std::size_t columns) {
-  constexpr double kCall = 0.3;
-  const std::size_t group = rows * kCoreRows * columns;
-  const std::size_t groups = (static_cast<std::size_t>(batch) + group - 1) / group;
-  const auto r = static_cast<double>(rows);
-  return static_cast<double>(groups) * (r + kCall) + 2 * r;
+// Of a call, with what acquiring and releasing its objects takes.
+double CallCycles(const ArrayRowsOp& op, std::size_t rows) {
+  constexpr double kStart = 40;
+  std::vector<std::int64_t> sizes;
+  for (const kernels::RowArgument& argument : op.arguments(rows)) {
+    if (argument.kind == kernels::RowArgument::Kind::kRows) {
+      sizes.push_back(static_cast<std::int64_t>(rows));
+    } else if (argument.kind == kernels::RowArgument::Kind::kNumber) {
+      sizes.push_back(argument.index);
+    }
+  }
+  return kStart + kernels::CoreCycles(op.kernel, sizes, kernels::CodeGenerator::kChess);
 }
 
-std::vector<std::size_t> Ranked(const ArrayRowsOp& op, std::int64_t batch, std::size_t columns) {
-  std::vector<std::size_t> rows(MostRows(op, columns));
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i + 1;
-  std::ranges::stable_sort(rows, {}, [&](std::size_t r) { return Estimate(r, batch, columns); });
-  return rows;
+// A run: groups of all cores, each as long as the slowest of computing, of a shim's channel (4
+// bytes a cycle) and of host memory (16 for all of them); a group to fill and one to drain, which
+// nothing overlaps.
+ArrayTile Estimate(const ArrayRowsOp& op, std::size_t rows, std::int64_t batch,
+                   std::size_t columns) {
+  constexpr double kChannel = 4, kHost = 16;
+  const std::size_t group = rows * kCoreRows * columns;
+  const std::size_t groups = (static_cast<std::size_t>(batch) + group - 1) / group;
+  const auto bytes_of = [&](const std::vector<std::size_t>& elements, bool widest) {
+    std::size_t sum = 0, most = 0;
+    for (const std::size_t size : elements) sum += size, most = std::max(most, size);
+    return static_cast<double>((widest ? most : sum) * static_cast<std::size_t>(op.width) * group);
+  };
+  const auto c = static_cast<double>(columns);
+  const double in = bytes_of(op.in, true) / c / kChannel;
+  const double out = bytes_of(op.out, true) / c / kChannel;
+  const double host = std::max(bytes_of(op.in, false), bytes_of(op.out, false)) / kHost;
+  const double core = CallCycles(op, rows);
+  const double dma = std::max(in, out);
+  const double period = std::max({core, dma, host});
+  return {TileName(rows, op.width), static_cast<double>(groups) * period + in + core + out,
+          core >= std::max(dma, host) ? "compute" : (dma >= host ? "dma" : "ddr")};
+}
+
+struct RankedRows {
+  std::size_t rows = 0;
+  ArrayTile tile;
+};
+
+std::vector<RankedRows> Ranked(const ArrayRowsOp& op, std::int64_t batch, std::size_t columns) {
+  std::vector<RankedRows> ranked;
+  const std::size_t most = MostRows(op, columns);
+  for (std::size_t rows = 1; rows <= most; ++rows) {
+    ranked.push_back({rows, Estimate(op, rows, batch, columns)});
+  }
+  std::ranges::stable_sort(ranked, {}, [](const RankedRows& r) { return r.tile.cycles; });
+  return ranked;
 }
 
 std::size_t ChooseRows(const ArrayRowsOp& op, const ArrayOptions& options, std::int64_t m) {
   const std::int64_t batch = options.batch == 0 ? m : std::min(options.batch, m);
-  const std::vector<std::size_t> rows = Ranked(op, batch, options.columns);
-  if (rows.empty()) {
+  const std::vector<RankedRows> ranked = Ranked(op, batch, options.columns);
+  if (ranked.empty()) {
     Throw(ErrorCode::kUnsupported, "{}",
           kernels::RowsFit(RowsConfigOf(op, 1, options.columns)).reason);
   }
-  if (options.tile.empty()) return rows.front();
-  for (const std::size_t r : rows) {
-    if (TileName(r, op.width) == options.tile) return r;
+  if (options.tile.empty()) return ranked.front().rows;
+  for (const RankedRows& r : ranked) {
+    if (r.tile.name == options.tile) return r.rows;
   }
   Throw(ErrorCode::kInvalidArgument, "tile '{}': {} takes 1x{} to {}x{}", options.tile, op.kernel,
-        op.width, rows.size(), op.width);
+        op.width, ranked.size(), op.width);
 }
 
 ArrayDesign DesignOf(const ArrayRowsOp& op, const ArrayOptions& options, std::int64_t m) {
@@ -114,13 +151,16 @@ kernels::RowsConfig RowsConfigOf(const ArrayRowsOp& op, std::size_t rows, std::s
   return config;
 }
 
-std::vector<std::string> ArrayRowTiles(const ArrayRowsOp& op, std::int64_t batch,
-                                       std::size_t columns) {
-  std::vector<std::string> names;
-  for (const std::size_t rows : Ranked(op, batch, columns)) {
-    names.push_back(TileName(rows, op.width));
+ArrayTiles ArrayRowTiles(const ArrayRowsOp& op, std::int64_t batch, std::size_t columns) {
+  ArrayTiles tiles;
+  for (RankedRows& ranked : Ranked(op, batch, columns)) {
+    tiles.legal.push_back(std::move(ranked.tile));
   }
-  return names;
+  // The first that does not fit; none with more rows does.
+  const std::size_t beyond = tiles.legal.size() + 1;
+  const device::Fit fit = kernels::RowsFit(RowsConfigOf(op, beyond, columns));
+  ++tiles.refused[std::string(BrokenLimit(fit.reason))];
+  return tiles;
 }
 
 ArrayRows::ArrayRows(const std::shared_ptr<ArrayDevice>& device, const ArrayRowsOp& op,

@@ -29,10 +29,8 @@ struct ArrayRowsOp {
 // The design of calls of `rows` rows on so many columns.
 kernels::RowsConfig RowsConfigOf(const ArrayRowsOp& op, std::size_t rows, std::size_t columns);
 
-// "ROWSxWIDTH" for all rows of a call that fit, the best for runs of `batch` rows first: whole
-// groups of all cores, and more than one so that moving and computing overlap. Empty: none fits.
-std::vector<std::string> ArrayRowTiles(const ArrayRowsOp& op, std::int64_t batch,
-                                       std::size_t columns);
+// "ROWSxWIDTH" for all rows of a call that fit, the best for runs of `batch` rows first.
+ArrayTiles ArrayRowTiles(const ArrayRowsOp& op, std::int64_t batch, std::size_t columns);
 
 // `out` row by row from `in`, all [m, n] with n <= width; rows beyond m are zeros.
 class ArrayRows {

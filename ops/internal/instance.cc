@@ -61,6 +61,7 @@ golden::Tolerance ProductTolerance(Precision precision, std::int64_t k, std::str
           "1.4x room";
       return t;
     case Precision::kInt8:
+    case Precision::kMixed:
       t.magnitude = 0.2;
       t.rel_l2 = 4e-2;
       t.bias = 1.5e-3;

@@ -33,12 +33,17 @@ DnnlType ToDnnl(DType dtype) {
       return DnnlType::bf16;
     case DType::kI8:
       return DnnlType::s8;
+    case DType::kU8:
+      return DnnlType::u8;
     case DType::kI32:
       return DnnlType::s32;
     default:
       Throw(ErrorCode::kInternal, "no matrix product in {}", DTypeName(dtype));
   }
 }
+
+// Of B.
+DnnlType WeightType(DType in) { return ToDnnl(in == DType::kU8 ? DType::kI8 : in); }
 
 const dnnl::engine& Engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -75,7 +80,7 @@ class OneDnnMatmul : public Matmul {
  public:
   explicit OneDnnMatmul(const MatmulSpec& spec) : spec_(spec) {
     ThreadStream();  // one thread, before a primitive is made for as many as there are
-    if (spec.in == DType::kI8 && !HasExactInt8()) {
+    if ((spec.in == DType::kI8 || spec.in == DType::kU8) && !HasExactInt8()) {
       Throw(ErrorCode::kUnsupported,
             "int8 products need AVX-512 VNNI or AMX here: without them oneDNN adds pairs in 16 "
             "bits, which saturates");
@@ -91,7 +96,7 @@ class OneDnnMatmul : public Matmul {
   std::size_t packed_bytes() const override { return weights_.get_size(); }
 
   void Pack(const TensorView& b, void* packed) const override {
-    const dnnl::memory::desc plain({spec_.k, spec_.n}, ToDnnl(spec_.in),
+    const dnnl::memory::desc plain({spec_.k, spec_.n}, WeightType(spec_.in),
                                    {b.strides()[0], b.strides()[1]});
     dnnl::memory from(plain, Engine(), b.raw());
     dnnl::memory to(weights_, Engine(), packed);
@@ -135,7 +140,7 @@ class OneDnnMatmul : public Matmul {
     piece.out = {{rows, n}, ToDnnl(spec_.out), {spec_.out_stride != 0 ? spec_.out_stride : n, 1}};
     // The layout that the first piece asks for serves all of them.
     const dnnl::memory::desc b =
-        pieces_.empty() ? dnnl::memory::desc({k, n}, ToDnnl(spec_.in), DnnlTag::any) : weights_;
+        pieces_.empty() ? dnnl::memory::desc({k, n}, WeightType(spec_.in), DnnlTag::any) : weights_;
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (spec_.accumulate) {

@@ -21,11 +21,11 @@ namespace xdna::ops {
 struct MatmulSpec {
   std::int64_t k = 0;
   std::int64_t n = 0;
-  DType in = DType::kF32;       // f32, bf16 or i8; of B too
-  DType out = DType::kF32;      // f32 or bf16; i32 where `in` is i8
+  DType in = DType::kF32;       // f32, bf16, i8 or u8; of B too, but i8 where this is u8
+  DType out = DType::kF32;      // f32 or bf16; i32 where `in` is i8 or u8
   std::int64_t in_stride = 0;   // elements from row to row; 0: k
   std::int64_t out_stride = 0;  // 0: n
-  bool bias = false;            // not with i8
+  bool bias = false;            // not with i8 and u8
   bool accumulate = false;      // out += ...
   // The numbers of rows that Run is called with.
   std::vector<std::int64_t> rows;
@@ -39,7 +39,7 @@ class Matmul {
 
   // Bytes that a packed B needs, aligned to 64.
   virtual std::size_t packed_bytes() const = 0;
-  // `b` is [k, n] of dtype spec.in with any strides. Safe to call from many threads.
+  // `b` is [k, n] of dtype spec.in (i8 for u8) with any strides. Safe to call from many threads.
   virtual void Pack(const TensorView& b, void* packed) const = 0;
   // `rows` is one of spec.rows; `bias` is [n] f32 or null. Safe to call from many
   // threads.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "device/container/container.h"
 #include "device/measure.h"
 #include "kernels/npu/kernels.h"
@@ -11,6 +12,19 @@
 namespace xdna::ops {
 
 using device::Keep;
+
+std::string_view BrokenLimit(std::string_view reason) {
+  constexpr std::pair<std::string_view, std::string_view> kLimits[] = {
+      {"memory of mem(", "memory tile"},  {"memory of ", "core memory"},
+      {"programs of ", "program memory"}, {"channel", "DMA channels"},
+      {"descriptor", "descriptors"},      {"of a shim", "descriptors"},
+      {"length ", "descriptors"},         {"dimension", "descriptors"},
+  };
+  for (const auto& [text, limit] : kLimits) {
+    if (reason.find(text) != std::string_view::npos) return limit;
+  }
+  return "design";
+}
 
 // --- ArrayDevice -------------------------------------------------------------------------------
 
@@ -53,6 +67,12 @@ void ArrayDevice::Count(std::int64_t runs) {
   totals_.shim_cycles += times * shim;
   totals_.bytes_read += times * static_cast<double>(result->bytes_read);
   totals_.bytes_written += times * static_cast<double>(result->bytes_written);
+}
+
+std::map<std::string, std::string> ArrayDevice::OverlayHashes() const {
+  std::map<std::string, std::string> hashes;
+  for (const auto& [name, bytes] : xclbins_) hashes[name] = Sha256(bytes.data(), bytes.size());
+  return hashes;
 }
 
 std::shared_ptr<ArrayDevice> DeviceFor(const CpuContext& context) {

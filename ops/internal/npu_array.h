@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "device/array/instructions.h"
@@ -52,6 +53,10 @@ struct ArrayTotals {
   double bytes_written = 0;
 };
 
+// What a design breaks that does not fit, in two words, from the reason that its Fit or its error
+// gives: "core memory", "memory tile", "program memory", "DMA channels", "descriptors".
+std::string_view BrokenLimit(std::string_view reason);
+
 // The NPU as ops use it. Not thread-safe; it outlives the instances made with it.
 class ArrayDevice {
  public:
@@ -74,6 +79,9 @@ class ArrayDevice {
   const ArrayTotals& totals() const { return totals_; }
   // Adds `runs` runs like the device's last one.
   void Count(std::int64_t runs);
+
+  // SHA-256 of every overlay's container that was opened, by name.
+  std::map<std::string, std::string> OverlayHashes() const;
 
  private:
   ArrayOptions options_;

@@ -9,17 +9,22 @@
 namespace xdna::ops {
 
 struct Span {
+  using Clock = std::chrono::steady_clock;
   std::string_view stage;  // "attention.scores": a name that outlives the profile
   int layer = -1;          // -1 outside the layers
+  Clock::time_point begin;
   double seconds = 0;
 };
 
 // Belongs to one run at a time; spans follow each other on the calling thread.
 class Profile {
  public:
+  using Clock = Span::Clock;
   void Clear() { spans_.clear(); }
   void set_layer(int layer) { layer_ = layer; }
-  void Add(std::string_view stage, double seconds) { spans_.push_back({stage, layer_, seconds}); }
+  void Add(std::string_view stage, Clock::time_point begin, Clock::time_point end) {
+    spans_.push_back({stage, layer_, begin, std::chrono::duration<double>(end - begin).count()});
+  }
   const std::vector<Span>& spans() const { return spans_; }
 
  private:
@@ -31,20 +36,18 @@ class Profile {
 class ScopedSpan {
  public:
   ScopedSpan(Profile* profile, std::string_view stage) : profile_(profile), stage_(stage) {
-    if (profile_ != nullptr) begin_ = Clock::now();
+    if (profile_ != nullptr) begin_ = Profile::Clock::now();
   }
   ~ScopedSpan() {
-    if (profile_ == nullptr) return;
-    profile_->Add(stage_, std::chrono::duration<double>(Clock::now() - begin_).count());
+    if (profile_ != nullptr) profile_->Add(stage_, begin_, Profile::Clock::now());
   }
   ScopedSpan(const ScopedSpan&) = delete;
   ScopedSpan& operator=(const ScopedSpan&) = delete;
 
  private:
-  using Clock = std::chrono::steady_clock;
   Profile* profile_;
   std::string_view stage_;
-  Clock::time_point begin_;
+  Profile::Clock::time_point begin_;
 };
 
 }  // namespace xdna::ops

@@ -108,6 +108,16 @@ HWY_INLINE VF Gelu(VF x) {
   return hn::Mul(x, phi);
 }
 
+// in - zero * column_sum, rounded only once: both are beyond what f32 counts.
+HWY_INLINE VF LoadWhole(const RowMap& map, std::size_t j, std::size_t count) {
+  std::int32_t whole[hn::MaxLanes(F32())] = {};
+  std::memcpy(whole, static_cast<const std::int32_t*>(map.in) + j, count * sizeof(whole[0]));
+  std::int32_t sums[hn::MaxLanes(F32())] = {};
+  std::memcpy(sums, map.column_sum + j, count * sizeof(sums[0]));
+  const auto less = hn::Mul(hn::Set(kI32, map.zero), hn::LoadU(kI32, sums));
+  return hn::ConvertTo(F32(), hn::Sub(hn::LoadU(kI32, whole), less));
+}
+
 template <typename In, typename Addend, typename Out>
 void MapRowAs(const RowMap& map, std::size_t n) {
   const F32 d;
@@ -116,7 +126,7 @@ void MapRowAs(const RowMap& map, std::size_t n) {
   auto* out = static_cast<Out*>(map.out);
   const VF scale = hn::Set(d, map.scale);
   ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
-    VF v = LoadSome(in + j, count);
+    VF v = map.column_sum != nullptr ? LoadWhole(map, j, count) : LoadSome(in + j, count);
     if (map.scale != 1) v = hn::Mul(v, scale);
     if (map.column_scale != nullptr) v = hn::Mul(v, LoadSome(map.column_scale + j, count));
     if (map.bias != nullptr) v = hn::Add(v, LoadSome(map.bias + j, count));
@@ -222,6 +232,95 @@ float QuantizeRowAs(const In* in, std::size_t n, std::int8_t* q) {
   return max / 127;
 }
 
+// Of a row and 0: at most 0, at least 0.
+struct Range {
+  float least = 0;
+  float most = 0;
+};
+
+HWY_INLINE Range RangeOf(const float* in, std::size_t n) {
+  const F32 d;
+  VF top = hn::Zero(d);
+  VF bottom = hn::Zero(d);
+  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
+    const VF v = LoadSome(in + j, count);
+    top = hn::Max(top, v);
+    bottom = hn::Min(bottom, v);
+  });
+  return {hn::GetLane(hn::MinOfLanes(d, bottom)), hn::GetLane(hn::MaxOfLanes(d, top))};
+}
+
+// bf16 from 0 on are ordered as their bits are, those below 0 the other way round as
+// unsigned numbers: the largest is the furthest from 0.
+HWY_INLINE Range RangeOf(const Bf16* in, std::size_t n) {
+  const hn::ScalableTag<std::int16_t> i16;
+  const hn::ScalableTag<std::uint16_t> u16;
+  const std::size_t lanes = hn::Lanes(i16);
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(in);
+  auto top = hn::Zero(i16);
+  auto bottom = hn::Zero(u16);
+  std::size_t j = 0;
+  for (; j + lanes <= n; j += lanes) {
+    const auto v = hn::LoadU(u16, bits + j);
+    top = hn::Max(top, hn::BitCast(i16, v));
+    bottom = hn::Max(bottom, v);
+  }
+  std::int16_t tops[hn::MaxLanes(i16)];
+  std::uint16_t bottoms[hn::MaxLanes(u16)];
+  hn::StoreU(top, i16, tops);
+  hn::StoreU(bottom, u16, bottoms);
+  std::int16_t most = *std::max_element(tops, tops + lanes);
+  std::uint16_t least = *std::max_element(bottoms, bottoms + lanes);
+  for (; j < n; ++j) {
+    most = std::max(most, static_cast<std::int16_t>(bits[j]));
+    least = std::max(least, bits[j]);
+  }
+  return {std::min(Bf16{least}.ToFloat(), 0.0F), Bf16{static_cast<std::uint16_t>(most)}.ToFloat()};
+}
+
+// The scale and the zero for values in `range`.
+RowScale SkewedScale(const Range& range) {
+  const int zero = std::clamp(
+      static_cast<int>(std::ceil(255 * range.least / (range.least - range.most))), 1, 254);
+  return {std::max(range.most / static_cast<float>(255 - zero),
+                   -range.least / static_cast<float>(zero)),
+          zero};
+}
+
+template <typename In>
+RowScale QuantizeRowU8As(const In* in, std::size_t n, float least, std::uint8_t* q) {
+  const F32 d;
+  const hn::Rebind<std::uint8_t, F32> u8;
+  Range range = RangeOf(in, n);
+  RowScale row = {1, 128};
+  if (std::isnan(range.most - range.least)) {
+    row.scale = std::numeric_limits<float>::quiet_NaN();  // and so is what comes of it
+  } else if (least == kNoLeast) {
+    const float max = std::max(-range.least, range.most);
+    if (max > 0) row.scale = max / 127;
+  } else {
+    if (least != kLeastOfRow) range.least = least;
+    if (range.least < range.most) row = SkewedScale(range);
+  }
+  const VF inverse = hn::Set(d, 1 / row.scale);
+  const VF zero = hn::Set(d, static_cast<float>(row.zero));
+  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
+    const VF steps = hn::MulAdd(LoadSome(in + j, count), inverse, zero);
+    const auto v = hn::DemoteTo(u8, hn::NearestInt(steps));
+    if (count == hn::Lanes(d)) return hn::StoreU(v, u8, q + j);
+    std::uint8_t buffer[hn::MaxLanes(F32())];
+    hn::StoreU(v, u8, buffer);
+    std::memcpy(q + j, buffer, count);
+  });
+  return row;
+}
+
+RowScale QuantizeRowU8Target(const void* in, DType in_dtype, std::size_t n, float least,
+                             std::uint8_t* q) {
+  if (in_dtype == DType::kF32) return QuantizeRowU8As(static_cast<const float*>(in), n, least, q);
+  return QuantizeRowU8As(static_cast<const Bf16*>(in), n, least, q);
+}
+
 float QuantizeRowTarget(const void* in, DType in_dtype, std::size_t n, std::int8_t* q) {
   if (in_dtype == DType::kF32) return QuantizeRowAs(static_cast<const float*>(in), n, q);
   return QuantizeRowAs(static_cast<const Bf16*>(in), n, q);
@@ -240,6 +339,7 @@ HWY_EXPORT(MapRowTarget);
 HWY_EXPORT(LayerNormRowTarget);
 HWY_EXPORT(ExpRowTarget);
 HWY_EXPORT(QuantizeRowTarget);
+HWY_EXPORT(QuantizeRowU8Target);
 HWY_EXPORT(TargetName);
 
 void MapRow(const RowMap& map, std::size_t n) { HWY_DYNAMIC_DISPATCH(MapRowTarget)(map, n); }
@@ -255,6 +355,11 @@ float ExpRow(const float* in, float scale, std::size_t n, void* out, DType out_d
 
 float QuantizeRow(const void* in, DType in_dtype, std::size_t n, std::int8_t* q) {
   return HWY_DYNAMIC_DISPATCH(QuantizeRowTarget)(in, in_dtype, n, q);
+}
+
+RowScale QuantizeRowU8(const void* in, DType in_dtype, std::size_t n, float least,
+                       std::uint8_t* q) {
+  return HWY_DYNAMIC_DISPATCH(QuantizeRowU8Target)(in, in_dtype, n, least, q);
 }
 
 const char* RowKernelTarget() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }

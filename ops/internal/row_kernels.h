@@ -6,18 +6,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "base/bf16.h"
 #include "base/tensor.h"
 
 namespace xdna::ops {
 
-// out[j] = activation(in[j] * scale * column_scale[j] + bias[j]) + addend[j]
+// out[j] = activation((in[j] - zero * column_sum[j]) * scale * column_scale[j] + bias[j])
+//          + addend[j]
 // for j in [0, n). Absent parts are null. `out` may be `in` or `addend` where the
 // dtypes agree. bf16 results are rounded to nearest even.
 struct RowMap {
   const void* in = nullptr;
   DType in_dtype = DType::kF32;  // f32, bf16 or i32
+  std::int32_t zero = 0;
+  const std::int32_t* column_sum = nullptr;  // with i32 only
   float scale = 1;
   const float* column_scale = nullptr;
   const float* bias = nullptr;
@@ -41,6 +45,21 @@ float ExpRow(const float* in, float scale, std::size_t n, void* out, DType out_d
 // q[j] = round(in[j] / s), s = max |in| / 127; returns s (1 for a row of zeros).
 // `in` is f32 or bf16.
 float QuantizeRow(const void* in, DType in_dtype, std::size_t n, std::int8_t* q);
+
+// No value of x Phi(x) is below; its least is -0.16997, at -0.7518.
+inline constexpr float kGeluLeast = -0.17F;
+inline constexpr float kNoLeast = -std::numeric_limits<float>::infinity();
+inline constexpr float kLeastOfRow = 0;
+
+// q[j] = round(in[j] / scale) + zero in [0, 255]. With kNoLeast the steps are those of
+// QuantizeRow, with zero = 128. With a `least` that no value is below (less than 0), or
+// with kLeastOfRow, which looks for it, no steps are spent on what lies below: it is at
+// 0, the row's largest value at 255. `in` is f32 or bf16.
+struct RowScale {
+  float scale;
+  std::int32_t zero;
+};
+RowScale QuantizeRowU8(const void* in, DType in_dtype, std::size_t n, float least, std::uint8_t* q);
 
 // The instruction set in use, as Highway names it: "AVX3_DL", "AVX2", ...
 const char* RowKernelTarget();

@@ -212,5 +212,89 @@ TEST(QuantizeRow, RoundsToNearestOf127Steps) {
   EXPECT_EQ(q[19], 0);
 }
 
+// Every value within half a step, 0 exact, and as few steps unused as promised.
+void ExpectQuantized(const std::vector<Bf16>& in, float least, double steps) {
+  std::vector<std::uint8_t> q(in.size() + 1, 99);
+  const RowScale row = QuantizeRowU8(in.data(), DType::kBf16, in.size(), least, q.data());
+  EXPECT_EQ(q[in.size()], 99);
+  float low = 0;
+  float high = 0;
+  for (std::size_t j = 0; j < in.size(); ++j) {
+    const float x = in[j].ToFloat();
+    low = std::min(low, x);
+    high = std::max(high, x);
+    ASSERT_LE(std::fabs((q[j] - row.zero) * row.scale - x), row.scale * 0.501) << in.size();
+    if (x == 0) {
+      ASSERT_EQ(q[j], row.zero);
+    }
+  }
+  if (steps > 0 && high > low) {
+    EXPECT_GE((high - low) / row.scale, steps) << in.size();
+  }
+}
+
+TEST(QuantizeRowU8, SpendsItsStepsOnTheRow) {
+  for (std::size_t n : kLengths) {
+    std::vector<Bf16> even(n);
+    std::vector<Bf16> skewed(n);
+    std::vector<Bf16> gelu(n);
+    const auto normal = Normal(n, 10);
+    for (std::size_t j = 0; j < n; ++j) {
+      even[j] = Bf16::FromFloat(normal[j]);
+      skewed[j] = Bf16::FromFloat(std::exp(normal[j]) - 0.5F);
+      gelu[j] = Bf16::FromFloat(static_cast<float>(Gelu(4 * normal[j])));
+    }
+    even.back() = Bf16{0};
+    ExpectQuantized(even, kNoLeast, 0);
+    ExpectQuantized(even, kLeastOfRow, 252);
+    ExpectQuantized(skewed, kLeastOfRow, 252);
+    ExpectQuantized(gelu, kGeluLeast, 0);
+  }
+}
+
+TEST(QuantizeRowU8, KeepsIntegersUpTo127) {
+  std::vector<float> in(255);
+  for (std::size_t j = 0; j < in.size(); ++j) in[j] = static_cast<float>(j) - 127;
+  std::vector<std::uint8_t> q(in.size());
+  const RowScale row = QuantizeRowU8(in.data(), DType::kF32, in.size(), kNoLeast, q.data());
+  EXPECT_EQ(row.scale, 1);
+  EXPECT_EQ(row.zero, 128);
+  for (std::size_t j = 0; j < in.size(); ++j) EXPECT_EQ(q[j], j + 1);
+}
+
+TEST(QuantizeRowU8, TakesZerosOneSidedRowsAndNan) {
+  const std::vector<float> zeros(20, 0.0F);
+  std::uint8_t q[20];
+  for (float least : {kNoLeast, kLeastOfRow}) {
+    const RowScale row = QuantizeRowU8(zeros.data(), DType::kF32, 20, least, q);
+    EXPECT_EQ(row.scale, 1);
+    EXPECT_EQ(q[19], row.zero);
+  }
+  for (float sign : {1.0F, -1.0F}) {
+    std::vector<Bf16> in;
+    for (int j = 0; j < 40; ++j) in.push_back(Bf16::FromFloat(sign * static_cast<float>(j) / 8));
+    ExpectQuantized(in, kLeastOfRow, 252);
+  }
+  std::vector<Bf16> nan(40, Bf16{0x3F80});
+  nan[3] = Bf16{0x7FC0};
+  std::uint8_t lost[40];
+  EXPECT_TRUE(std::isnan(QuantizeRowU8(nan.data(), DType::kBf16, 40, kLeastOfRow, lost).scale));
+}
+
+TEST(MapRow, TakesTheZeroOffBeforeItRounds) {
+  // The sums differ by 1 where f32 counts in steps of 2.
+  const std::vector<std::int32_t> sums = {(1 << 24) + 1, 1 << 24, 7};
+  const std::vector<std::int32_t> columns = {1 << 17, 1 << 17, 1};
+  std::vector<float> out(sums.size());
+  RowMap map;
+  map.in = sums.data();
+  map.in_dtype = DType::kI32;
+  map.zero = 128;
+  map.column_sum = columns.data();
+  map.out = out.data();
+  MapRow(map, sums.size());
+  EXPECT_EQ(out, (std::vector<float>{1, 0, -121}));
+}
+
 }  // namespace
 }  // namespace xdna::ops

@@ -6,9 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 
-#include "base/error.h"
+#include "ops/internal/fused_matmul.h"
 #include "ops/internal/row_kernels.h"
 
 namespace xdna::ops {
@@ -25,7 +26,8 @@ DType ProductType(Precision precision) {
     case Precision::kBf16:
       return DType::kBf16;
     case Precision::kInt8:
-      return DType::kI8;
+    case Precision::kMixed:
+      return DType::kU8;
   }
   return DType::kF32;
 }
@@ -35,116 +37,167 @@ DType ProductType(Precision precision) {
 Linear::Linear(const TensorView& weight, const TensorView& bias, std::int64_t m,
                const Options& options, const CpuContext& context)
     : options_(options), context_(context), m_(m), n_(weight.dim(0)), k_(weight.dim(1)) {
-  const Precision precision = options.variant.precision;
-  direct_ = precision != Precision::kInt8 && !options.gelu;
+  const DType type = ProductType(options.variant.precision);
+  if (!bias.empty()) bias_ = Convert(bias, DType::kF32);
+  const bool own = options.own_product && options.variant.backend == Backend::kFast &&
+                   FusedMatmul::Usable(type, k_);
+  direct_ = !own && type != DType::kU8 && !options.gelu;
+  const bool sums_stay = !own && !direct_;
   const std::int64_t rows =
-      direct_ ? kMostRows : std::clamp<std::int64_t>(kSumBytes / (4 * n_), 32, kMostRows);
+      sums_stay ? std::clamp<std::int64_t>(kSumBytes / (4 * n_), 32, kMostRows) : kMostRows;
   piece_ = PieceRows(m, rows, context.pool->threads());
 
+  const Tensor product_weight = ProductWeight(weight);
+  if (own) {
+    own_ = std::make_unique<FusedMatmul>(
+        product_weight,
+        FusedMatmulSpec{k_, n_, type, options.y_dtype, options.gelu, options.accumulate});
+  } else {
+    MakeLibraryProduct(product_weight);
+  }
+  PlanScratch(sums_stay);
+}
+
+void Linear::PlanScratch(bool sums_stay) {
+  const bool int8 = options_.variant.precision == Precision::kInt8;
+  std::size_t end = 0;
+  const auto place = [&end](std::size_t bytes) {
+    const std::size_t at = end;
+    end += (bytes + 63) / 64 * 64;
+    return at;
+  };
+  const auto rows = static_cast<std::size_t>(piece_);
+  place(sums_stay ? rows * n_ * sizeof(float) : 0);
+  quantized_at_ = place(int8 ? rows * k_ : 0);
+  scales_at_ = place(int8 ? rows * sizeof(float) : 0);
+  zeros_at_ = place(int8 ? rows * sizeof(std::int32_t) : 0);
+  gathered_at_ = place(rows * k_ * SizeOf(options_.x_dtype));
+  if (context_.workspace == nullptr) {
+    own_workspace_ = std::make_unique<Workspace>(context_.pool->threads());
+    context_.workspace = own_workspace_.get();
+  }
+  context_.workspace->Reserve(0, end);
+}
+
+Linear::Scratch Linear::ScratchOf(int thread) const {
+  std::byte* base = context_.workspace->of_thread(thread);
+  return {base, reinterpret_cast<std::uint8_t*>(base + quantized_at_),
+          reinterpret_cast<float*>(base + scales_at_),
+          reinterpret_cast<std::int32_t*>(base + zeros_at_), base + gathered_at_};
+}
+
+Tensor Linear::ProductWeight(const TensorView& weight) {
+  switch (options_.variant.precision) {
+    case Precision::kF32:
+      return Convert(weight, DType::kF32);
+    case Precision::kBf16:
+      return Convert(weight, DType::kBf16);
+    case Precision::kInt8:
+    case Precision::kMixed:
+      break;
+  }
+  Tensor quantized(DType::kI8, {n_, k_});
+  column_scales_.resize(n_);
+  column_sums_.resize(n_);
+  for (std::int64_t j = 0; j < n_; ++j) {
+    std::int8_t* row = quantized.data<std::int8_t>() + j * k_;
+    column_scales_[j] = QuantizeRow(weight.data<const float>() + j * k_, DType::kF32, k_, row);
+    column_sums_[j] = std::accumulate(row, row + k_, std::int32_t{0});
+  }
+  return quantized;
+}
+
+void Linear::MakeLibraryProduct(const TensorView& weight) {
   MatmulSpec spec;
   spec.k = k_;
   spec.n = n_;
-  spec.in = ProductType(precision);
-  spec.out =
-      direct_ ? options.y_dtype : (precision == Precision::kInt8 ? DType::kI32 : DType::kF32);
-  spec.bias = direct_ && !bias.empty();
-  spec.accumulate = direct_ && options.accumulate;
-  spec.rows = PieceSizes(m, piece_);
-  matmul_ = Matmul::Create(options.variant.backend, spec);
-  PackWeight(weight);
-  if (!bias.empty()) bias_ = Convert(bias, DType::kF32);
-
-  scratch_.resize(context.pool->threads());
-  for (Scratch& scratch : scratch_) {
-    if (precision == Precision::kInt8) {
-      scratch.quantized = Tensor(DType::kI8, {piece_, k_});
-      scratch.row_scales.resize(piece_);
-    }
-    if (!direct_) scratch.sums = Tensor(spec.out, {piece_, n_});
-  }
-}
-
-void Linear::PackWeight(const TensorView& weight) {
+  spec.in = ProductType(options_.variant.precision);
+  spec.out = direct_ ? options_.y_dtype : (spec.in == DType::kU8 ? DType::kI32 : DType::kF32);
+  spec.bias = direct_ && !bias_.empty();
+  spec.accumulate = direct_ && options_.accumulate;
+  spec.rows = PieceSizes(m_, piece_);
+  matmul_ = Matmul::Create(options_.variant.backend, spec);
   packed_ = Tensor(DType::kU8, {static_cast<std::int64_t>(matmul_->packed_bytes())});
-  const auto pack = [this](const TensorView& w) {
-    matmul_->Pack(TensorView(w.raw(), w.dtype(), {k_, n_}, {1, k_}), packed_.view().raw());
-  };
-  switch (options_.variant.precision) {
-    case Precision::kF32:
-      return pack(weight);
-    case Precision::kBf16:
-      return pack(Convert(weight, DType::kBf16));
-    case Precision::kInt8:
-      break;
-  }
-  const Tensor quantized(DType::kI8, {n_, k_});
-  column_scales_ = Tensor(DType::kF32, {n_});
-  for (std::int64_t j = 0; j < n_; ++j) {
-    column_scales_.data<float>()[j] = QuantizeRow(weight.data<const float>() + j * k_, DType::kF32,
-                                                  k_, quantized.data<std::int8_t>() + j * k_);
-  }
-  pack(quantized);
+  matmul_->Pack(TensorView(weight.raw(), weight.dtype(), {k_, n_}, {1, k_}), packed_.view().raw());
 }
 
-void Linear::Run(const TensorView& x, const TensorView& y) {
-  const auto* base = static_cast<const std::byte*>(x.raw());
+void Linear::Run(const void* x, void* y) const {
+  const auto* base = static_cast<const std::byte*>(x);
   const std::size_t pitch = k_ * SizeOf(options_.x_dtype);
   context_.pool->ParallelFor((m_ + piece_ - 1) / piece_, [&](std::int64_t p, int thread) {
-    Piece(p * piece_, base + p * piece_ * pitch, scratch_[thread], y);
+    Piece(p * piece_, base + p * piece_ * pitch, ScratchOf(thread), y);
   });
 }
 
-void Linear::RunGathered(const Gather& gather, const TensorView& y) {
+void Linear::RunGathered(const Gather& gather, void* y) const {
   context_.pool->ParallelFor((m_ + piece_ - 1) / piece_, [&](std::int64_t p, int thread) {
-    Scratch& scratch = scratch_[thread];
-    if (scratch.gathered.empty()) scratch.gathered = Tensor(options_.x_dtype, {piece_, k_});
+    const Scratch scratch = ScratchOf(thread);
     const std::int64_t first = p * piece_;
-    const void* x = gather(first, std::min(piece_, m_ - first), scratch.gathered.view().raw());
+    const void* x = gather(first, std::min(piece_, m_ - first), scratch.gathered);
     Piece(first, x, scratch, y);
   });
 }
 
-void Linear::Piece(std::int64_t first, const void* x, Scratch& scratch, const TensorView& y) {
+void Linear::Piece(std::int64_t first, const void* x, const Scratch& scratch, void* y) const {
   const std::int64_t rows = std::min(piece_, m_ - first);
   const float* bias = bias_.empty() ? nullptr : bias_.data<float>();
-  auto* out = static_cast<std::byte*>(y.raw()) + first * n_ * SizeOf(y.dtype());
-  if (direct_) return matmul_->Run(x, rows, packed_.view().raw(), bias, out);
-
+  auto* out = static_cast<std::byte*>(y) + first * n_ * SizeOf(options_.y_dtype);
   const bool int8 = options_.variant.precision == Precision::kInt8;
-  const void* in = x;
   if (int8) {
-    auto* q = scratch.quantized.data<std::int8_t>();
-    const std::size_t pitch = k_ * SizeOf(options_.x_dtype);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      scratch.row_scales[i] = QuantizeRow(static_cast<const std::byte*>(x) + i * pitch,
-                                          options_.x_dtype, k_, q + i * k_);
-    }
-    in = q;
+    Quantize(x, rows, scratch);
+    x = scratch.quantized;
   }
-  matmul_->Run(in, rows, packed_.view().raw(), nullptr, scratch.sums.view().raw());
+  if (own_ != nullptr) {
+    const Dequantization dequantization = {scratch.row_scales, scratch.row_zeros,
+                                           column_scales_.data(), column_sums_.data()};
+    return own_->Run(x, rows, bias, dequantization, out);
+  }
+  const void* packed = packed_.view().raw();
+  if (direct_) return matmul_->Run(x, rows, packed, bias, out);
+  matmul_->Run(x, rows, packed, nullptr, scratch.sums);
+  Epilogue(rows, scratch, out);
+}
+
+void Linear::Quantize(const void* x, std::int64_t rows, const Scratch& scratch) const {
+  const std::size_t pitch = k_ * SizeOf(options_.x_dtype);
+  const float least = options_.x_range == XRange::kGelu     ? kGeluLeast
+                      : options_.x_range == XRange::kSkewed ? kLeastOfRow
+                                                            : kNoLeast;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const RowScale row = QuantizeRowU8(static_cast<const std::byte*>(x) + i * pitch,
+                                       options_.x_dtype, k_, least, scratch.quantized + i * k_);
+    scratch.row_scales[i] = row.scale;
+    scratch.row_zeros[i] = row.zero;
+  }
+}
+
+void Linear::Epilogue(std::int64_t rows, const Scratch& scratch, std::byte* out) const {
   for (std::int64_t i = 0; i < rows; ++i) {
     RowMap map;
-    map.in = static_cast<const std::byte*>(scratch.sums.view().raw()) + i * n_ * 4;
-    map.in_dtype = scratch.sums.dtype();
-    if (int8) {
+    map.in = static_cast<const std::byte*>(scratch.sums) + i * n_ * 4;
+    if (options_.variant.precision == Precision::kInt8) {
+      map.in_dtype = DType::kI32;
+      map.zero = scratch.row_zeros[i];
+      map.column_sum = column_sums_.data();
       map.scale = scratch.row_scales[i];
-      map.column_scale = column_scales_.data<float>();
+      map.column_scale = column_scales_.data();
     }
-    map.bias = bias;
+    map.bias = bias_.empty() ? nullptr : bias_.data<float>();
     map.gelu = options_.gelu;
-    map.out = out + i * n_ * SizeOf(y.dtype());
-    map.out_dtype = y.dtype();
+    map.out = out + i * n_ * SizeOf(options_.y_dtype);
+    map.out_dtype = options_.y_dtype;
     if (options_.accumulate) {
       map.addend = map.out;
-      map.addend_dtype = y.dtype();
+      map.addend_dtype = options_.y_dtype;
     }
     MapRow(map, n_);
   }
 }
 
 std::string Linear::description() const {
-  return fmt::format("{}, {} pieces of {} rows", matmul_->description(), (m_ + piece_ - 1) / piece_,
-                     piece_);
+  return fmt::format("{}, {} pieces of {} rows",
+                     own_ != nullptr ? own_->description() : matmul_->description(),
+                     (m_ + piece_ - 1) / piece_, piece_);
 }
 
 }  // namespace xdna::ops

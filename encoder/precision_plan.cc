@@ -1,0 +1,79 @@
+#include "encoder/precision_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace xdna::encoder {
+namespace {
+
+using ops::Precision;
+
+bool Same(const PrecisionPlan::Layer& a, const PrecisionPlan::Layer& b) {
+  return a.attention == b.attention && a.ffn == b.ffn;
+}
+
+}  // namespace
+
+Precision PrecisionPlan::lowest() const {
+  Precision lowest = stem;
+  for (const Layer& layer : layers) lowest = std::max({lowest, layer.attention, layer.ffn});
+  return lowest;
+}
+
+PrecisionPlan MakePrecisionPlan(Precision precision, std::int64_t layers) {
+  const bool mixed = precision == Precision::kMixed;
+  const bool int8 = mixed || precision == Precision::kInt8;
+  PrecisionPlan plan;
+  plan.stem = int8 ? Precision::kBf16 : precision;
+  const Precision product = int8 ? Precision::kInt8 : precision;
+  plan.layers.assign(layers, {product, product});
+  if (!int8 || layers == 0) return plan;
+  plan.layers.front().attention = Precision::kBf16;
+  if (mixed) plan.layers.front().ffn = Precision::kBf16;
+  return plan;
+}
+
+std::string Describe(const PrecisionPlan& plan) {
+  std::string text = fmt::format("stem {}", ops::PrecisionName(plan.stem));
+  for (std::size_t first = 0; first < plan.layers.size();) {
+    std::size_t end = first + 1;
+    while (end < plan.layers.size() && Same(plan.layers[end], plan.layers[first])) ++end;
+    const std::string which = end == first + 1 ? fmt::format("layer {}", first)
+                                               : fmt::format("layers {} to {}", first, end - 1);
+    text += fmt::format("; {}: attention {}, ffn {}", which,
+                        ops::PrecisionName(plan.layers[first].attention),
+                        ops::PrecisionName(plan.layers[first].ffn));
+    first = end;
+  }
+  return text;
+}
+
+std::vector<float> SmoothingFactors(const TensorView& gamma, const TensorView& beta,
+                                    std::span<const TensorView> weights) {
+  constexpr float kStrength = 0.7F;
+  constexpr float kDeviations = 3;
+  constexpr float kLeast = 1e-5F;  // a column that is always 0 stays one
+  const std::int64_t d = gamma.dim(0);
+  std::vector<float> largest(d, kLeast);
+  for (const TensorView& w : weights) {
+    const auto* data = w.data<const float>();
+    for (std::int64_t i = 0; i < w.size(); ++i) {
+      largest[i % d] = std::max(largest[i % d], std::fabs(data[i]));
+    }
+  }
+  std::vector<float> factors(d);
+  for (std::int64_t j = 0; j < d; ++j) {
+    const float x = std::fabs(beta.data<const float>()[j]) +
+                    kDeviations * std::fabs(gamma.data<const float>()[j]);
+    factors[j] = std::pow(std::max(x, kLeast), kStrength) / std::pow(largest[j], 1 - kStrength);
+  }
+  return factors;
+}
+
+}  // namespace xdna::encoder
