@@ -62,13 +62,21 @@ int OverlayBuilder::AddLock(Tile tile, std::string name, int initial) {
 }
 
 MemObjectId OverlayBuilder::MemObject(Tile mem, std::string name,
-                                      std::vector<std::size_t> region_bytes, unsigned depth) {
+                                      std::vector<std::size_t> region_bytes, unsigned depth,
+                                      unsigned uses) {
+  if (uses == 0 || (uses > 1 && depth != 1)) {
+    Throw(ErrorCode::kInvalidArgument,
+          "overlay {}: object {} of depth {} is used {} times; want once, or depth 1",
+          overlay_.name, name, depth, uses);
+  }
   MemObjectInfo info;
   info.tile = mem;
+  info.uses = static_cast<int>(uses);
   std::size_t bytes = 0;
   for (const std::size_t part : region_bytes) {
     const std::string region = fmt::format("{}[{}]", name, info.regions.size());
-    info.regions.push_back({bytes, part, AddLock(mem, region + ".free", static_cast<int>(depth)),
+    info.regions.push_back({bytes, part,
+                            AddLock(mem, region + ".free", static_cast<int>(depth * uses)),
                             AddLock(mem, region + ".full")});
     bytes += part;
   }
@@ -166,8 +174,9 @@ int OverlayBuilder::MemEnd(const FifoSpec& spec, const FifoEnd& end, bool sends)
         pattern.sends = sends;
         const std::size_t bytes =
             pattern.dims.empty() ? region.bytes : pattern.elements() * pattern.element_bytes;
-        const LockUse wait{sends ? region.full : region.free, 1};
-        const LockUse done{sends ? region.free : region.full, 1};
+        const int weight = sends ? 1 : object.uses;
+        const LockUse wait{sends ? region.full : region.free, weight};
+        const LockUse done{sends ? region.free : region.full, weight};
         ring.push_back({.tile = end.tile,
                         .buffer = buffer,
                         .offset = region.offset,

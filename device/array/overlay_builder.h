@@ -73,9 +73,10 @@ class OverlayBuilder {
   // Extra lock of a tile, for the instruction stream to set.
   int AddLock(Tile tile, std::string name, int initial = 0);
   // `depth` buffers on a memory tile, each of regions that fill and drain on their own, back to
-  // back. One FIFO writes a region and one reads it.
+  // back. One FIFO writes a region and one reads it, `uses` times before it is free again: more
+  // than once takes a depth of 1, since descriptors are chained in a fixed order.
   MemObjectId MemObject(Tile mem, std::string name, std::vector<std::size_t> region_bytes,
-                        unsigned depth = 2);
+                        unsigned depth = 2, unsigned uses = 1);
   FifoId Fifo(FifoSpec spec);
 
   // The port of a FIFO's end at the core that reads (the only one, or the one on `core`) or writes
@@ -102,6 +103,7 @@ class OverlayBuilder {
     Tile tile;
     std::vector<int> buffers;
     std::vector<MemRegion> regions;
+    int uses = 1;
   };
   struct FifoInfo {
     int producer_port = -1;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "base/error.h"
 #include "device/array/overlay_builder.h"
 #include "device/array/overlay_routes.h"
 
@@ -123,6 +124,28 @@ TEST(Overlay, LocksAndDescriptorsAreCounted) {
                o.descriptors[4].pattern.dims = {{std::size_t{1} << 40, 1}};
              }),
              "elements of 1073741824 bytes");
+}
+
+// Sent three times: filling it takes all uses of the one before, and makes as many.
+TEST(Overlay, ObjectsUsedAgainCountTheirUses) {
+  OverlayBuilder b("kept");
+  const Tile shim{0, kShimRow}, mem{0, kMemRow}, core{0, 2};
+  const MemObjectId object = b.MemObject(mem, "panel", {1024}, 1, 3);
+  b.Fifo({.name = "panel", .from = {.tile = shim}, .to = {{.tile = mem, .object = object}}});
+  const FifoId in = b.Fifo({.name = "in",
+                            .object_bytes = 1024,
+                            .from = {.tile = mem, .object = object},
+                            .to = {{.tile = core}}});
+  b.Run(core, {Acquire(b.In(in)), Release(b.In(in))}, 0, 4000);
+  const Overlay overlay = b.Finish();
+  EXPECT_EQ(overlay.locks[0].initial, 3);
+  EXPECT_EQ(overlay.descriptors[0].acquire.value, 3);
+  EXPECT_EQ(overlay.descriptors[0].release.value, 3);
+  EXPECT_EQ(overlay.descriptors[1].acquire.value, 1);
+  EXPECT_EQ(overlay.descriptors[1].release.value, 1);
+  EXPECT_EQ(overlay.descriptors[1].acquire.lock, overlay.descriptors[0].release.lock);
+  EXPECT_THROW(b.MemObject(mem, "two", {1024}, 2, 3), Error);
+  EXPECT_THROW(b.MemObject(mem, "none", {1024}, 1, 0), Error);
 }
 
 TEST(Overlay, ChannelsAndRoutesLeadSomewhere) {

@@ -3,19 +3,19 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "device/array/overlay_builder.h"
+#include "kernels/array/tiles.h"
 
 namespace xdna::kernels {
 namespace {
 
 using device::Fit;
 using device::Instruction;
-using device::kCoreRows;
-using device::kFirstCoreRow;
 using device::Number;
 using device::OverlayBuilder;
 using device::Pattern;
@@ -23,17 +23,14 @@ using device::Rtp;
 using device::Statement;
 using device::Tile;
 
-constexpr std::size_t kRows = kCoreRows;
-constexpr std::size_t kBytes = 2;
+constexpr std::string_view kName = "attention";
+constexpr std::size_t kBytes = 2, kSumBytes = 4;
+constexpr std::size_t kStateBytes = 32;  // of a query: reference and sum of weights, four times
 constexpr std::size_t kProgramBytes = 8192;
 constexpr unsigned kGoLock = 6;  // a core's three FIFOs have the locks before
 // Run-time parameters of a core: units of work; whole blocks of keys of a unit; whether there is a
 // ragged block after them, its keys, and whether it is the only one.
 enum : unsigned { kUnits, kWhole, kRagged, kRaggedKeys, kOnlyRagged, kParameters };
-
-Tile Core(std::size_t col, std::size_t row) {
-  return {static_cast<int>(col), kFirstCoreRow + static_cast<int>(row)};
-}
 
 // A row-major [rows, d] in the memory tile as blocks of r x t.
 Pattern Blocks(std::size_t rows, std::size_t d, std::size_t r, std::size_t t) {
@@ -53,14 +50,21 @@ Fit CheckConfig(const AttentionArrayConfig& c) {
   return {};
 }
 
+// Results leave a core by groups of queries that the kernel takes at once, so that its memory holds
+// one of them and has room for more keys.
+constexpr std::size_t kGroup = 16;
+
+std::size_t ResultQueries(const AttentionArrayConfig& c) {
+  return c.queries % kGroup == 0 ? kGroup : c.queries;
+}
+
 struct Streams {
   std::vector<device::FifoId> q, y;  // by row
   device::FifoId kv = -1;
 };
 
 Streams AddColumn(OverlayBuilder& b, const AttentionArrayConfig& c, std::size_t col) {
-  const Tile shim{static_cast<int>(col), device::kShimRow};
-  const Tile mem{static_cast<int>(col), device::kMemRow};
+  const Tile shim = Shim(col), mem = Mem(col);
   const std::size_t q_bytes = c.queries * c.d * kBytes, k_bytes = c.keys * c.d * kBytes;
   Streams streams;
   const auto q = b.MemObject(mem, "Q", std::vector<std::size_t>(kRows, q_bytes));
@@ -87,7 +91,7 @@ Streams AddColumn(OverlayBuilder& b, const AttentionArrayConfig& c, std::size_t 
                        .to = std::move(cores)});
   for (std::size_t row = 0; row < kRows; ++row) {
     streams.y.push_back(b.Fifo({.name = "Y",
-                                .object_bytes = q_bytes,
+                                .object_bytes = ResultQueries(c) * c.d * kBytes,
                                 .from = {.tile = Core(col, row), .depth = 1},
                                 .to = {{.tile = mem,
                                         .object = y,
@@ -104,8 +108,8 @@ void AddCore(OverlayBuilder& b, const AttentionArrayConfig& c, const Streams& st
   const int q = b.In(streams.q[row], tile), kv = b.In(streams.kv, tile);
   const int y = b.Out(streams.y[row]);
   const device::Argument weights = device::Memory(b.Local(tile, "weights", c.keys * 16 * kBytes));
-  const device::Argument state = device::Memory(b.Local(tile, "state", c.queries / 4 * 2 * 64));
-  const device::Argument sums = device::Memory(b.Local(tile, "sums", c.queries * c.d * 4));
+  const int state = b.Local(tile, "state", c.queries * kStateBytes);
+  const int sums = b.Local(tile, "sums", c.queries * c.d * kSumBytes);
   const auto queries = static_cast<std::int32_t>(c.queries), d = static_cast<std::int32_t>(c.d);
   const auto block = [&](device::Value valid, device::Value first) {
     return std::vector<Statement>{
@@ -113,20 +117,25 @@ void AddCore(OverlayBuilder& b, const AttentionArrayConfig& c, const Streams& st
         device::Call(
             "attention_block_bf16",
             {device::Object(q), device::Object(kv), device::Object(kv, 0, c.keys * c.d * kBytes),
-             weights, state, sums, Number(queries), Number(d), Number(valid), Number(first)}),
+             weights, device::Memory(state), device::Memory(sums), Number(queries), Number(d),
+             Number(valid), Number(first)}),
         device::Release(kv)};
   };
   const int go = b.AddLock(tile, "go");
-  const std::vector<Statement> unit = {
+  std::vector<Statement> unit = {
       device::Acquire(q),
       device::Loop(Rtp(kWhole),
                    block(device::Constant(static_cast<std::int32_t>(c.keys)), device::First())),
-      device::Loop(Rtp(kRagged), block(Rtp(kRaggedKeys), Rtp(kOnlyRagged))),
-      device::Release(q),
-      device::Acquire(y),
-      device::Call("attention_finish_bf16",
-                   {state, sums, device::Object(y), Number(queries), Number(d)}),
-      device::Release(y)};
+      device::Loop(Rtp(kRagged), block(Rtp(kRaggedKeys), Rtp(kOnlyRagged))), device::Release(q)};
+  const std::size_t part = ResultQueries(c);
+  for (std::size_t first = 0; first < c.queries; first += part) {
+    unit.push_back(device::Acquire(y));
+    unit.push_back(device::Call(
+        "attention_finish_bf16",
+        {device::Memory(state, first * kStateBytes), device::Memory(sums, first * c.d * kSumBytes),
+         device::Object(y), Number(static_cast<std::int32_t>(part)), Number(d)}));
+    unit.push_back(device::Release(y));
+  }
   b.Run(tile, {device::AcquireLock(go), device::Loop(Rtp(kUnits), unit)}, kParameters,
         kProgramBytes);
 }
@@ -198,39 +207,30 @@ class Stream {
     const std::size_t head = unit / passes_, first_row = unit % passes_ * c_.queries * kRows;
     const std::size_t width = p_.heads * c_.d, rows = c_.queries * kRows;
     const auto id = static_cast<unsigned>(odd);
-    Push(col, true, 0, {.element_bytes = kBytes, .dims = {{rows, 3 * width}, {c_.d, 1}}}, 1,
+    Push(out_, kName,
+         {col, true, 0, {.element_bytes = kBytes, .dims = {{rows, 3 * width}, {c_.d, 1}}}},
          {.id = id,
           .argument = 0,
           .offset = (first_row * 3 * width + head * c_.d) * kBytes,
           .bytes = rows * c_.d * kBytes});
-    Push(col, true, 1,
-         {.element_bytes = kBytes,
-          .dims = {{2, width}, {c_.keys, 3 * width}, {c_.d, 1}},
-          .iteration = {blocks_, c_.keys * 3 * width}},
-         blocks_,
+    Push(out_, kName,
+         {col,
+          true,
+          1,
+          {.element_bytes = kBytes,
+           .dims = {{2, width}, {c_.keys, 3 * width}, {c_.d, 1}},
+           .iteration = {blocks_, c_.keys * 3 * width}},
+          blocks_},
          {.id = 2 + id,
           .argument = 0,
           .offset = (width + head * c_.d) * kBytes,
           .bytes = 2 * c_.keys * c_.d * kBytes});
-    Push(col, false, 0, {.element_bytes = kBytes, .dims = {{rows, width}, {c_.d, 1}}}, 1,
+    Push(out_, kName,
+         {col, false, 0, {.element_bytes = kBytes, .dims = {{rows, width}, {c_.d, 1}}}},
          {.id = 4 + id,
           .argument = 1,
           .offset = (first_row * width + head * c_.d) * kBytes,
           .bytes = rows * c_.d * kBytes});
-  }
-
-  void Push(std::size_t col, bool sends, unsigned channel, Pattern pattern, std::size_t repeat,
-            device::WriteDescriptor descriptor) {
-    pattern.engine = device::Engine::kShim;
-    pattern.sends = sends;
-    descriptor.column = static_cast<int>(col);
-    descriptor.pattern = std::move(pattern);
-    if (const Fit fit = descriptor.pattern.fits(); !fit) {
-      Throw(ErrorCode::kUnsupported, "attention: {}", fit.reason);
-    }
-    out_.emplace_back(descriptor);
-    out_.emplace_back(device::PushTask{descriptor.column, sends, channel, descriptor.id,
-                                       static_cast<unsigned>(repeat), !sends});
   }
 
   AttentionArrayConfig c_;
@@ -243,18 +243,12 @@ class Stream {
 }  // namespace
 
 std::size_t PaddedPositions(const AttentionArrayConfig& c, std::size_t rows) {
-  const auto up_to = [rows](std::size_t step) { return (rows + step - 1) / step * step; };
-  return std::max(up_to(c.queries * kRows), up_to(c.keys));
+  return std::max(UpTo(rows, c.queries * kRows), UpTo(rows, c.keys));
 }
 
 Fit AttentionArrayFits(const AttentionArrayConfig& config) {
   if (Fit fit = CheckConfig(config); !fit) return fit;
-  try {
-    Build(config).Finish();
-  } catch (const Error& e) {
-    return {false, e.what()};
-  }
-  return {};
+  return FitOf([&] { return Build(config); });
 }
 
 device::Overlay AttentionOverlay(const AttentionArrayConfig& config) {

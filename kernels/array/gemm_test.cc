@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <random>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -18,63 +17,13 @@
 #include "device/array/instructions.h"
 #include "device/sim/sim_array.h"
 #include "device/sim/timing.h"
+#include "kernels/array/gemm_testing.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul/matmul_tiles.h"
 #include "kernels/npu/kernels.h"
 
 namespace xdna::kernels {
 namespace {
-
-// bf16 bits of a few octaves, or bytes.
-template <typename In>
-std::vector<In> Random(std::size_t count, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::vector<In> values(count);
-  for (In& value : values) {
-    if constexpr (std::is_same_v<In, bfloat16>) {
-      value = bfloat16(static_cast<float>(static_cast<int>(random() % 4001) - 2000) / 512.0F);
-    } else {
-      value = static_cast<In>(static_cast<int>(random() % 255) - 127);
-    }
-  }
-  return values;
-}
-
-template <typename T>
-std::vector<T> PaddedMatrix(const std::vector<T>& from, std::size_t rows, std::size_t cols,
-                            std::size_t to_rows, std::size_t to_cols) {
-  std::vector<T> to(to_rows * to_cols);
-  for (std::size_t i = 0; i < rows; ++i) {
-    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(i * cols), cols,
-                to.begin() + static_cast<std::ptrdiff_t>(i * to_cols));
-  }
-  return to;
-}
-
-template <typename T>
-device::DeviceMemory Bytes(std::vector<T>& values) {
-  return {std::as_writable_bytes(std::span(values))};
-}
-
-struct Product {
-  GemmConfig config;
-  GemmProblem problem;
-
-  MatmulProblem small() const {
-    return {static_cast<int32>(problem.m), static_cast<int32>(problem.k),
-            static_cast<int32>(problem.n)};
-  }
-  MatmulTile tile() const {
-    return {static_cast<int32>(config.m), static_cast<int32>(config.k),
-            static_cast<int32>(config.n)};
-  }
-};
-
-device::ArrayResult RunArray(const Product& p, std::span<const device::DeviceMemory> memory) {
-  RegisterNpuKernels();
-  device::SimArray array(GemmOverlay(p.config), device::FindPreset("phx-1.0").array, {});
-  return array.Run(GemmInstructions(p.config, p.problem), memory);
-}
 
 // C of the whole array. Without bias where B is not packed.
 template <typename Out, typename In, typename Bias>
@@ -121,7 +70,8 @@ std::vector<Out> OnTile(const Product& p, const std::vector<bfloat16>& a,
     }
   }
   const MatmulEpilogue epilogue{.bias = p.config.packed_b ? bias.data() : nullptr,
-                                .gelu = p.config.gelu};
+                                .gelu = p.config.gelu && (p.problem.gelu || !p.config.gelu_rtp),
+                                .gelu_table = p.config.gelu_table};
   RunMatmul<Out>(p.small(), p.tile(), a.data(), b.data(), epilogue, y.data(), memory->bytes);
   return y;
 }
@@ -154,14 +104,6 @@ void ExpectTheBitsOfOneTile(const Product& p) {
   EXPECT_TRUE(SameBits(OnArray<Out>(p, a, b, bias), OnTile<Out>(p, a, b, bias)))
       << GemmOverlay(p.config).name << " of " << p.problem.m << "x" << p.problem.k << "x"
       << p.problem.n;
-}
-
-GemmConfig Tile(std::size_t m, std::size_t k, std::size_t n) {
-  GemmConfig config;
-  config.m = m;
-  config.k = k;
-  config.n = n;
-  return config;
 }
 
 TEST(GemmArray, AnyColumnsAndRaggedSizes) {
@@ -218,8 +160,61 @@ TEST(GemmArray, PackedBWithBiasAndGelu) {
     ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {101, 75, 53}});
     config.gelu = true;
     ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {101, 75, 53}});
+    config.gelu_table = true;
+    ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {101, 75, 53}});
     config.out_bytes = 4;
     ExpectTheBitsOfOneTile<bfloat16, float>({config, {101, 75, 53}});
+    config.gelu_table = false;
+    ExpectTheBitsOfOneTile<bfloat16, float>({config, {101, 75, 53}});
+  }
+}
+
+TEST(GemmArray, GeluByParameter) {
+  GemmConfig config = Tile(8, 16, 12);
+  config.packed_b = config.gelu = config.gelu_rtp = true;
+  for (const bool table : {false, true}) {
+    config.gelu_table = table;
+    GemmProblem problem{101, 75, 53};
+    ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, problem});
+    problem.gelu = true;
+    ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, problem});
+  }
+}
+
+// K of 3 steps in one panel, for pairs of blocks of columns.
+TEST(GemmArray, MemoryTilesKeepA) {
+  for (const std::size_t columns : {1, 2, 4}) {
+    GemmConfig config = Tile(8, 16, 12);
+    config.columns = columns;
+    config.k_mem = 48;
+    config.a_times = 2;
+    for (const bool packed : {false, true}) {
+      config.packed_b = packed;
+      ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {101, 41, 2 * 12 * columns}});
+      ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {32, 48, 6 * 12 * columns - 5}});
+    }
+    EXPECT_THROW(GemmInstructions(config, {32, 49, 2 * 12 * columns}), Error);
+    EXPECT_THROW(GemmInstructions(config, {32, 48, 3 * 12 * columns}), Error);
+  }
+}
+
+// K of 2 panels, for three blocks of rows; M of one to two times as many.
+TEST(GemmArray, MemoryTilesKeepB) {
+  for (const std::size_t columns : {1, 2, 4}) {
+    GemmConfig config = Tile(8, 16, 12);
+    config.columns = columns;
+    config.k_mem = 32;
+    config.b_panels = 2;
+    config.b_times = 3;
+    for (const bool packed : {false, true}) {
+      config.packed_b = packed;
+      for (const std::size_t m : {1, 96, 101}) {
+        EXPECT_EQ(Padded(config, {m, 50, 53}).m, m == 101 ? 192U : 96U);
+        ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {m, 50, 53}});
+        ExpectTheBitsOfOneTile<bfloat16, bfloat16>({config, {m, 64, 150}});
+      }
+    }
+    EXPECT_THROW(GemmInstructions(config, {32, 65, 48}), Error);
   }
 }
 
@@ -286,6 +281,28 @@ TEST(GemmArray, SaysWhatDoesNotFit) {
   config = Tile(8, 16, 12);
   config.gelu = true;
   EXPECT_EQ(WhyNot(config), "gemm: the GELU epilogue needs bf16 with a packed B");
+  config.gelu = false;
+  config.gelu_rtp = true;
+  EXPECT_EQ(WhyNot(config), "gemm: a GELU table or run-time parameter without GELU");
+  config = Tile(8, 16, 12);
+  config.a_times = config.b_times = 2;
+  EXPECT_EQ(WhyNot(config),
+            "gemm: memory tiles keep A 2 times, 1 panels of B 2 times; want 1 or more, of A or B");
+  config.a_times = 0;
+  EXPECT_NE(WhyNot(config).find("keep A 0 times"), std::string::npos);
+  config = Tile(8, 16, 12);
+  config.b_panels = 2;
+  EXPECT_NE(WhyNot(config).find("2 panels of B 1 times"), std::string::npos);
+  config = Tile(64, 72, 64);
+  config.packed_b = config.gelu = true;
+  EXPECT_TRUE(GemmFits(config)) << GemmFits(config).reason;
+  config.gelu_table = true;  // has no room
+  EXPECT_NE(WhyNot(config).find("65536"), std::string::npos) << WhyNot(config);
+  config = Tile(8, 16, 16);
+  config.in = GemmType::kInt8;
+  config.scaled = config.packed_b = true;
+  EXPECT_EQ(WhyNot(config),
+            "gemm: scales are for int8 with a packed B, k a multiple of 32, to bf16 or f32");
   EXPECT_NE(WhyNot(Tile(128, 128, 128)).find("65536"), std::string::npos)
       << WhyNot(Tile(128, 128, 128));
 }

@@ -8,25 +8,19 @@
 
 #include "base/error.h"
 #include "device/array/overlay_builder.h"
+#include "kernels/array/tiles.h"
 
 namespace xdna::kernels {
 namespace {
 
 using device::Fit;
 using device::Instruction;
-using device::kCoreRows;
-using device::kFirstCoreRow;
 using device::OverlayBuilder;
 using device::Statement;
 using device::Tile;
 
-constexpr std::size_t kRows = kCoreRows;
 // A task of a shim: as many groups as one descriptor's length and the queue's latency allow.
 constexpr std::size_t kTaskBytes = std::size_t{1} << 20;
-
-Tile Core(std::size_t col, std::size_t row) {
-  return {static_cast<int>(col), kFirstCoreRow + static_cast<int>(row)};
-}
 
 Fit CheckConfig(const RowsConfig& c) {
   const auto no = [](std::string reason) { return Fit{false, std::move(reason)}; };
@@ -59,8 +53,7 @@ std::size_t InputOffset(const RowsConfig& c, std::size_t index) {
 }
 
 Streams AddColumn(OverlayBuilder& b, const RowsConfig& c, std::size_t col) {
-  const Tile shim{static_cast<int>(col), device::kShimRow};
-  const Tile mem{static_cast<int>(col), device::kMemRow};
+  const Tile shim = Shim(col), mem = Mem(col);
   Streams streams;
   // What a call takes of all inputs lies together, so that a core gets it through one channel.
   std::vector<std::size_t> regions;
@@ -207,28 +200,19 @@ class Stream {
   }
 
   void PushConstants(std::size_t col) {
-    const int column = static_cast<int>(col);
     const auto channel = static_cast<unsigned>(c_.in.size());
-    out_.emplace_back(device::WriteDescriptor{column,
-                                              kConstantId,
-                                              channel,
-                                              0,
-                                              c_.constant_bytes,
-                                              {.engine = device::Engine::kShim, .sends = true}});
-    out_.emplace_back(device::PushTask{column, true, channel, kConstantId, 1, false});
+    Push(out_, c_.kernel, {col, true, channel},
+         {.id = kConstantId, .argument = channel, .bytes = c_.constant_bytes});
   }
 
   void PushGroups(std::size_t col, std::size_t group, std::size_t groups, std::size_t odd) {
     unsigned id = odd == 0 ? 0 : 4;
     const auto push = [&](bool sends, unsigned channel, unsigned argument, std::size_t row_bytes) {
-      const int column = static_cast<int>(col);
-      out_.emplace_back(device::WriteDescriptor{column,
-                                                id,
-                                                argument,
-                                                Offset(col, group, row_bytes),
-                                                groups * c_.rows * kRows * row_bytes,
-                                                {.engine = device::Engine::kShim, .sends = sends}});
-      out_.emplace_back(device::PushTask{column, sends, channel, id++, 1, !sends});
+      Push(out_, c_.kernel, {col, sends, channel},
+           {.id = id++,
+            .argument = argument,
+            .offset = Offset(col, group, row_bytes),
+            .bytes = groups * c_.rows * kRows * row_bytes});
     };
     unsigned argument = 0;
     for (unsigned i = 0; i < c_.in.size(); ++i) push(true, i, argument++, c_.in[i]);
@@ -254,18 +238,12 @@ class Stream {
 }  // namespace
 
 std::size_t PaddedRows(const RowsConfig& c, std::size_t rows) {
-  const std::size_t group = c.rows * kRows * c.columns;
-  return (rows + group - 1) / group * group;
+  return UpTo(rows, c.rows * kRows * c.columns);
 }
 
 Fit RowsFit(const RowsConfig& config) {
   if (Fit fit = CheckConfig(config); !fit) return fit;
-  try {
-    Build(config).Finish();
-  } catch (const Error& e) {
-    return {false, e.what()};
-  }
-  return {};
+  return FitOf([&] { return Build(config); });
 }
 
 std::size_t MostRows(RowsConfig config) {

@@ -44,6 +44,7 @@ std::vector<Case> Cases() {
       {SoftmaxDesign, [](size_t m, size_t n) { return 8 * m * n + 4096; }},
       {SoftmaxStockDesign, [](size_t m, size_t n) { return 8 * m * n + 4096; }},
       {Flat(GeluDesign), [](size_t m, size_t n) { return 8 * m * n; }},
+      {Flat(GeluTableDesign), [](size_t m, size_t n) { return 8 * m * n + 5120; }},
       {Flat(GeluStockDesign), [](size_t m, size_t n) { return 8 * m * n + 1024; }},
       {Flat(AddDesign), [](size_t m, size_t n) { return 12 * m * n; }},
       {Flat(AddResidualDesign), [](size_t m, size_t n) { return 20 * m * n; }},

@@ -31,7 +31,8 @@ Values RandomArguments(const KernelCost& kernel, std::mt19937& random) {
   Values arguments;
   for (const Parameter& p : kernel.parameters) {
     const bool size = p.period != 0 || p.unit != 1;
-    const std::int64_t most = size ? std::min<std::int64_t>(5 * std::max(p.period, p.unit), 48) : 1;
+    const std::int64_t most =
+        size ? std::min<std::int64_t>(5 * std::max(p.period, p.unit), 48) / p.unit * p.unit : 1;
     arguments.push_back(std::max(
         p.least, (1 + static_cast<std::int64_t>(random() % 1000)) * p.unit % (most + p.unit)));
   }

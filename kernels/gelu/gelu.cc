@@ -18,19 +18,28 @@ v16bfloat16 Product(const v16bfloat16& a, const v16bfloat16& b) {
   return aie::mul(a, b).to_vector<bfloat16>();
 }
 
+template <typename F>
+void Map(const bfloat16* x, bfloat16* y, int32 n, F gelu) {
+  event0();
+  aie::set_rounding(aie::rounding_mode::conv_even);
+  for (int32 i = 0; i < n; i += kLanes) chess_prepare_for_pipelining {
+      const v16accfloat wide(aie::load_v<16>(x + i));
+      const v16accfloat result = gelu(wide);
+      aie::store_v(y + i, result.to_vector<bfloat16>());
+    }
+  event1();
+}
+
 }  // namespace
 
 TILE_FUNCTIONS_BEGIN
 
 void gelu_bf16(const bfloat16* x, bfloat16* y, int32 n) {
-  event0();
-  aie::set_rounding(aie::rounding_mode::conv_even);
-  for (int32 i = 0; i < n; i += kLanes) chess_prepare_for_pipelining {
-      const v16accfloat wide(aie::load_v<16>(x + i));
-      const v16accfloat result = xdna::kernels::GeluErf(wide.to_vector<float>());
-      aie::store_v(y + i, result.to_vector<bfloat16>());
-    }
-  event1();
+  Map(x, y, n, [](const v16accfloat& v) { return xdna::kernels::GeluErf(v.to_vector<float>()); });
+}
+
+void gelu_table_bf16(const bfloat16* x, bfloat16* y, int32 n) {
+  Map(x, y, n, [](const v16accfloat& v) { return xdna::kernels::GeluByTable(v); });
 }
 
 void gelu_stock_bf16(const bfloat16* x, bfloat16* y, int32 n) {

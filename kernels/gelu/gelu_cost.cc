@@ -14,6 +14,11 @@ std::vector<KernelCost> GeluCosts() {
            [](const Arguments& a, TileMemory& tile) {
              gelu_bf16(tile.At<bfloat16>(0, a[0]), tile.At<bfloat16>(1, a[0]), a[0]);
            }},
+          {"gelu_table_bf16",
+           {Size("n", 16)},
+           [](const Arguments& a, TileMemory& tile) {
+             gelu_table_bf16(tile.At<bfloat16>(0, a[0]), tile.At<bfloat16>(1, a[0]), a[0]);
+           }},
           {"gelu_stock_bf16", {Size("n", 16)}, [](const Arguments& a, TileMemory& tile) {
              gelu_stock_bf16(tile.At<bfloat16>(0, a[0]), tile.At<bfloat16>(1, a[0]), a[0]);
            }}};

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "kernels/common/row_design.h"
+#include "kernels/gelu/gelu_table.h"
 
 namespace xdna::kernels {
 
@@ -12,6 +13,13 @@ namespace xdna::kernels {
 inline Design GeluDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
   return RowDesign("gelu", {"gelu_bf16", {n}},
                    {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)}, {}, generator);
+}
+
+// gelu_table_bf16, with its table.
+inline Design GeluTableDesign(std::size_t n, CodeGenerator generator = CodeGenerator::kChess) {
+  return RowDesign("gelu table", {"gelu_table_bf16", {n}},
+                   {Stream("x", true, 0, 2 * n), Stream("y", false, 0, 2 * n)},
+                   {{"GELU table", sizeof(GeluTable)}}, generator);
 }
 
 // gelu_stock_bf16, with the tanh table twice.

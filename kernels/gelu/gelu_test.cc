@@ -1,4 +1,4 @@
-// Both forms over all 65,536 bf16, and what tells them apart.
+// All forms over all 65,536 bf16, and what tells them apart.
 #include "kernels/gelu/gelu.h"
 
 #include <fmt/core.h>
@@ -67,6 +67,62 @@ TEST_F(GeluTest, ErfRoundsToNearest) {
     Run(y, [&] { gelu_bf16(x.data(), y.data(), static_cast<int32>(n)); });
     Check("gelu erf " + std::to_string(n), ToFloats(y.span()), Map(x, Gelu), Map(x, ErfBound), 1,
           RoundingBias(n) + 2e-5, "polynomial, f32 steps, one rounding to bf16");
+  }
+}
+
+// A unit in the last place of bf16 at `y`.
+double Ulp(double y) {
+  int exponent = 0;
+  std::frexp(y, &exponent);
+  return std::ldexp(1.0, std::max(exponent - 8, -133));
+}
+
+// gelu_lanes.h's table of Q, looked up at a bf16, times |x|; Q's two parts lose 2^-16 of it, f32
+// sums little; one rounding to bf16. Results below f32's normal range flush.
+double TableBound(double x) {
+  const double a = std::abs(x), table = a < 5 ? 2.33e-5 * a : 1.5e-6;
+  const double before = table + a * 0.5 * std::erfc(a * M_SQRT1_2) * 0x1p-16;
+  return before + kBf16Half * (std::abs(Gelu(x)) + before) + 2 * kF32Add * a + 0x1p-125;
+}
+
+TEST_F(GeluTest, TableOverAllBf16) {
+  Guarded<bfloat16> x(65536), y(65536);
+  for (std::size_t i = 0; i < 65536; ++i) {
+    x[i] = bfloat16::from_bits(static_cast<std::uint16_t>(i));
+  }
+  Run(y, [&] { gelu_table_bf16(x.data(), y.data(), 65536); });
+  double worst_used = 0, worst_ulps = 0, worst_small_ulps = 0, worst_beyond = 0;
+  for (std::size_t i = 0; i < 65536; ++i) {
+    const double in = x[i], got = y[i], want = Gelu(in);
+    if (std::isnan(in)) {
+      EXPECT_TRUE(std::isnan(got)) << i;
+    } else if (std::isinf(in)) {
+      EXPECT_EQ(got, in > 0 ? in : 0) << i;
+    } else {
+      const double error = std::abs(got - want);
+      ASSERT_LE(error, TableBound(in)) << "gelu(" << in << ") = " << got;
+      worst_used = std::max(worst_used, error / TableBound(in));
+      double& ulps = std::abs(want) > 1e-3 || in > -1 ? worst_ulps : worst_small_ulps;
+      if (std::abs(want) > 0x1p-120) ulps = std::max(ulps, error / Ulp(want));
+      // Off by more than half a unit: what the form adds to the rounding.
+      worst_beyond = std::max(worst_beyond, error - Ulp(want) / 2);
+    }
+  }
+  fmt::print(
+      "gelu table, all bf16: {:.2f} ulp at most, {:.1e} beyond half an ulp, headroom {:.0f} %; "
+      "{:.1f} ulp in the tail below 1e-3\n",
+      worst_ulps, worst_beyond, 100 * (1 - worst_used), worst_small_ulps);
+  EXPECT_LE(worst_ulps, 0.6);
+  EXPECT_LE(worst_beyond, 2.4e-5);
+}
+
+TEST_F(GeluTest, TableRoundsToNearest) {
+  for (const std::size_t n : {16U, 48U, 208U, 2048U, 16U * 1009U}) {
+    Guarded<bfloat16> x(n), y(n);
+    FillNormal(x.span(), n, 1.5);
+    Run(y, [&] { gelu_table_bf16(x.data(), y.data(), static_cast<int32>(n)); });
+    Check("gelu table " + std::to_string(n), ToFloats(y.span()), Map(x, Gelu), Map(x, TableBound),
+          1, RoundingBias(n) + 4e-5, "160 segments of the tail, one rounding to bf16");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/aie/exact_matmul.h"
+#include "kernels/quantize/quantize.h"
 
 namespace xdna::kernels {
 namespace {
@@ -60,6 +61,18 @@ void BulkMatmulInt8(const int8* a, const int8* b, int32* c, int32 m, int32 k, in
   Bulk<8>(a, b, c, m, k, n, first != 0, MacMatrixInt8);
   // What the tile's kernel leaves set.
   aie::set_saturation(aie::saturation_mode::none);
+}
+
+void BulkMatmulScaledInt8(const int8* a, const int8* b, int32* c, int32 m, int32 k, int32 n,
+                          int32 first) {
+  const auto group = static_cast<std::size_t>(4 * k), groups = static_cast<std::size_t>(m) / 4;
+  const auto part = static_cast<std::size_t>(QuantizedPart(k));
+  thread_local std::vector<int8> plain;
+  plain.resize(groups * group);
+  for (std::size_t i = 0; i < groups; ++i) {
+    std::memcpy(plain.data() + i * group, a + i * part, group);
+  }
+  BulkMatmulInt8(plain.data(), b, c, m, k, n, first);
 }
 
 }  // namespace xdna::kernels

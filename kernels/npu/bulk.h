@@ -1,5 +1,5 @@
 // Tile products with the bits of kernels/matmul, at the speed of kernels/aie/exact_matmul.h: what
-// the simulator runs when a core calls matmul_bf16 or matmul_int8.
+// the simulator runs when a core calls matmul_bf16, matmul_int8 or matmul_scaled_int8.
 #ifndef KERNELS_NPU_BULK_H_
 #define KERNELS_NPU_BULK_H_
 
@@ -11,6 +11,8 @@ namespace xdna::kernels {
 void BulkMatmulBf16(const bfloat16* a, const bfloat16* b, float* c, int32 m, int32 k, int32 n,
                     int32 first);
 void BulkMatmulInt8(const int8* a, const int8* b, int32* c, int32 m, int32 k, int32 n, int32 first);
+void BulkMatmulScaledInt8(const int8* a, const int8* b, int32* c, int32 m, int32 k, int32 n,
+                          int32 first);
 
 }  // namespace xdna::kernels
 

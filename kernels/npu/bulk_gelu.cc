@@ -43,6 +43,18 @@ void Finish(const float* sums, const float* bias, Out* y, int32 m, int32 n,
   finish(values.data(), y, m, n, &round);
 }
 
+template <typename Out>
+void FinishScaled(const int32* sums, Out* y, int32 m, int32 n, MatmulScaledEpilogue epilogue,
+                  void (*finish)(const float*, Out*, int32, int32, const MatmulEpilogue*)) {
+  thread_local std::vector<float> values;
+  values.resize(static_cast<std::size_t>(m) * static_cast<std::size_t>(n));
+  epilogue.gelu = false;
+  matmul_finish_scaled_f32(sums, values.data(), m, n, &epilogue);
+  GeluInPlace(values);
+  const MatmulEpilogue round{.rounding = epilogue.rounding};
+  finish(values.data(), y, m, n, &round);
+}
+
 }  // namespace
 
 void BulkGeluBf16(const bfloat16* x, bfloat16* y, int32 n) {
@@ -59,6 +71,16 @@ void BulkFinishGelu(const float* sums, const float* bias, bfloat16* y, int32 m, 
 
 void BulkFinishGelu(const float* sums, const float* bias, float* y, int32 m, int32 n) {
   Finish(sums, bias, y, m, n, matmul_finish_f32);
+}
+
+void BulkFinishScaledGelu(const int32* sums, bfloat16* y, int32 m, int32 n,
+                          MatmulScaledEpilogue epilogue) {
+  FinishScaled(sums, y, m, n, epilogue, matmul_finish_bf16);
+}
+
+void BulkFinishScaledGelu(const int32* sums, float* y, int32 m, int32 n,
+                          MatmulScaledEpilogue epilogue) {
+  FinishScaled(sums, y, m, n, epilogue, matmul_finish_f32);
 }
 
 }  // namespace xdna::kernels

@@ -118,7 +118,7 @@ device::Kernel Wrap(const char* name, void (*kernel)(A...), const char* cost_nam
 using Values = std::vector<std::int64_t>;
 
 // Epilogues with flat arguments: sums, bias (may be null), y, m, n, and an option. As compiled for
-// a tile they fill the epilogue's struct and call on.
+// a tile they fill the epilogue's struct and call on; each with one form of GELU.
 template <typename Out, void (*kFinish)(const float*, Out*, int32, int32, const MatmulEpilogue*)>
 void FinishTile(const float* sums, const float* bias, Out* y, int32 m, int32 n, int32 gelu) {
   if (gelu != 0) {
@@ -128,6 +128,11 @@ void FinishTile(const float* sums, const float* bias, Out* y, int32 m, int32 n, 
     kFinish(sums, y, m, n, &epilogue);
   }
 }
+template <typename Out, void (*kFinish)(const float*, Out*, int32, int32, const MatmulEpilogue*)>
+void FinishTable(const float* sums, const float* bias, Out* y, int32 m, int32 n, int32 gelu) {
+  const MatmulEpilogue epilogue{.bias = bias, .gelu = gelu != 0, .gelu_table = true};
+  kFinish(sums, y, m, n, &epilogue);
+}
 
 template <typename Out, void (*kFinish)(const int32*, Out*, int32, int32, const MatmulIntEpilogue*)>
 void FinishTile(const int32* sums, const int32* bias, Out* y, int32 m, int32 n, int32 shift) {
@@ -135,12 +140,54 @@ void FinishTile(const int32* sums, const int32* bias, Out* y, int32 m, int32 n, 
   kFinish(sums, y, m, n, &epilogue);
 }
 
+// Sums, what is behind B (bias, column scales), y, A, m, n, k, shift, option.
+template <typename Out, bool kTable,
+          void (*kFinish)(const int32*, Out*, int32, int32, const MatmulScaledEpilogue*)>
+void FinishScaled(const int32* sums, const void* columns, Out* y, const void* a, int32 m, int32 n,
+                  int32 k, int32 shift, int32 gelu) {
+  const auto* behind_a = static_cast<const std::byte*>(a) + 4 * static_cast<std::ptrdiff_t>(k);
+  const MatmulScaledEpilogue epilogue{.row_scales = reinterpret_cast<const bfloat16*>(behind_a),
+                                      .row_step = QuantizedPart(k) / 2,
+                                      .column_scales = static_cast<const float*>(columns) + n,
+                                      .bias = static_cast<const float*>(columns),
+                                      .shift = shift,
+                                      .gelu = gelu != 0,
+                                      .gelu_table = kTable};
+  if (gelu != 0 && !kTable) {
+    BulkFinishScaledGelu(sums, y, m, n, epilogue);
+  } else {
+    kFinish(sums, y, m, n, &epilogue);
+  }
+}
+
 constexpr std::uint32_t kBiasNull = 2;  // the second pointer
+template <int kGelu>
 Values FinishCost(Numbers n, std::uint32_t nulls) {
-  return {n[0], n[1], (nulls & kBiasNull) == 0 ? 1 : 0, 0, 0, n[2] != 0 ? 1 : 0};
+  return {n[0], n[1], (nulls & kBiasNull) == 0 ? 1 : 0, 0, 0, n[2] != 0 ? kGelu : 0};
 }
 Values IntFinishCost(Numbers n, std::uint32_t nulls) {
   return {n[0], n[1], (nulls & kBiasNull) == 0 ? 1 : 0};
+}
+
+template <int kGelu>
+Values ScaledFinishCost(Numbers n, std::uint32_t /*nulls*/) {
+  return {n[0], n[1], n[4] != 0 ? kGelu : 0};
+}
+
+void RegisterScaledProducts() {
+  device::RegisterKernel(Wrap("matmul_scaled_int8", BulkMatmulScaledInt8));
+  device::RegisterKernel(Wrap("matmul_finish_scaled_tile_bf16",
+                              FinishScaled<bfloat16, false, matmul_finish_scaled_bf16>,
+                              "matmul_finish_scaled_bf16", ScaledFinishCost<1>));
+  device::RegisterKernel(Wrap("matmul_finish_scaled_tile_f32",
+                              FinishScaled<float, false, matmul_finish_scaled_f32>,
+                              "matmul_finish_scaled_f32", ScaledFinishCost<1>));
+  device::RegisterKernel(Wrap("matmul_finish_scaled_table_bf16",
+                              FinishScaled<bfloat16, true, matmul_finish_scaled_bf16>,
+                              "matmul_finish_scaled_bf16", ScaledFinishCost<2>));
+  device::RegisterKernel(Wrap("matmul_finish_scaled_table_f32",
+                              FinishScaled<float, true, matmul_finish_scaled_f32>,
+                              "matmul_finish_scaled_f32", ScaledFinishCost<2>));
 }
 
 void RegisterProducts() {
@@ -148,9 +195,13 @@ void RegisterProducts() {
   device::RegisterKernel(Wrap("matmul_reload_bf16", matmul_reload_bf16));
   device::RegisterKernel(Wrap("matmul_int8", BulkMatmulInt8));
   device::RegisterKernel(Wrap("matmul_finish_tile_bf16", FinishTile<bfloat16, matmul_finish_bf16>,
-                              "matmul_finish_bf16", FinishCost));
+                              "matmul_finish_bf16", FinishCost<1>));
   device::RegisterKernel(Wrap("matmul_finish_tile_f32", FinishTile<float, matmul_finish_f32>,
-                              "matmul_finish_f32", FinishCost));
+                              "matmul_finish_f32", FinishCost<1>));
+  device::RegisterKernel(Wrap("matmul_finish_table_bf16", FinishTable<bfloat16, matmul_finish_bf16>,
+                              "matmul_finish_bf16", FinishCost<2>));
+  device::RegisterKernel(Wrap("matmul_finish_table_f32", FinishTable<float, matmul_finish_f32>,
+                              "matmul_finish_f32", FinishCost<2>));
   device::RegisterKernel(Wrap("matmul_finish_tile_int8", FinishTile<int8, matmul_finish_int8>,
                               "matmul_finish_int8", IntFinishCost));
   device::RegisterKernel(Wrap("matmul_finish_tile_int16", FinishTile<int16, matmul_finish_int16>,
@@ -173,6 +224,7 @@ void RegisterRows() {
   device::RegisterKernel(Wrap("softmax_inverse_bf16", softmax_inverse_bf16));
   device::RegisterKernel(Wrap("softmax_stock_bf16", softmax_stock_bf16));
   device::RegisterKernel(Wrap("gelu_bf16", BulkGeluBf16));
+  device::RegisterKernel(Wrap("gelu_table_bf16", gelu_table_bf16));
   device::RegisterKernel(Wrap("gelu_stock_bf16", gelu_stock_bf16));
   device::RegisterKernel(Wrap("add_bf16", add_bf16));
   device::RegisterKernel(Wrap("add_f32", add_f32));
@@ -182,6 +234,7 @@ void RegisterRows() {
   device::RegisterKernel(Wrap("convert_bf16_f32", convert_bf16_f32));
   device::RegisterKernel(Wrap("scale_bf16", scale_bf16));
   device::RegisterKernel(Wrap("quantize_rows_bf16", quantize_rows_bf16));
+  device::RegisterKernel(Wrap("quantize_blocks_bf16", quantize_blocks_bf16));
   device::RegisterKernel(Wrap("passthrough_words", passthrough_words));
 }
 
@@ -190,6 +243,7 @@ void RegisterRows() {
 void RegisterNpuKernels() {
   static const bool once = [] {
     RegisterProducts();
+    RegisterScaledProducts();
     RegisterRows();
     return true;
   }();

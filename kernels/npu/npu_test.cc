@@ -20,6 +20,7 @@
 #include "kernels/npu/bulk.h"
 #include "kernels/npu/bulk_gelu.h"
 #include "kernels/npu/kernels.h"
+#include "kernels/quantize/quantize.h"
 
 namespace xdna::kernels {
 namespace {
@@ -72,6 +73,32 @@ TEST_F(NpuTest, BulkProductsAreTheKernels) {
   }
 }
 
+TEST_F(NpuTest, BulkScaledProductsAreTheKernels) {
+  constexpr int32 kDeep = 32;
+  constexpr std::size_t kCount = kM * kN;
+  Words a = AnyBits(kM / 4 * static_cast<std::size_t>(QuantizedPart(kDeep)) / 4, 1);
+  Words b = AnyBits(kDeep * kN / 4, 2), want = AnyBits(kCount, 3), got = want;
+  for (const int32 first : {1, 0}) {
+    matmul_scaled_int8(As<int8>(a), As<int8>(b), As<int32>(want), kM, kDeep, kN, first);
+    BulkMatmulScaledInt8(As<int8>(a), As<int8>(b), As<int32>(got), kM, kDeep, kN, first);
+    EXPECT_EQ(got, want);
+  }
+  for (Words numbers : {Activations(kCount, 5), AnyBits(kCount, 6)}) {
+    const MatmulScaledEpilogue epilogue{.row_scales = As<bfloat16>(numbers),
+                                        .column_scales = As<float>(numbers) + 128,
+                                        .bias = As<float>(numbers) + 64,
+                                        .shift = 4,
+                                        .gelu = true};
+    Words sums = AnyBits(kCount, 7), y(kCount), bulk(kCount);
+    matmul_finish_scaled_bf16(As<int32>(sums), As<bfloat16>(y), kM, kN, &epilogue);
+    BulkFinishScaledGelu(As<int32>(sums), As<bfloat16>(bulk), kM, kN, epilogue);
+    EXPECT_EQ(bulk, y);
+    matmul_finish_scaled_f32(As<int32>(sums), As<float>(y), kM, kN, &epilogue);
+    BulkFinishScaledGelu(As<int32>(sums), As<float>(bulk), kM, kN, epilogue);
+    EXPECT_EQ(bulk, y);
+  }
+}
+
 TEST_F(NpuTest, BulkGeluIsTheKernels) {
   constexpr std::size_t kCount = kM * kN;  // seven times 64, and 32
   for (Words sums : {Activations(kCount, 1), AnyBits(kCount, 2)}) {
@@ -111,9 +138,18 @@ const Call kCalls[] = {
     {"matmul_finish_tile_bf16", {kM, kN, 1}},
     {"matmul_finish_tile_f32", {kM, kN, 0}},
     {"matmul_finish_tile_f32", {kM, kN, 1}},
+    {"matmul_finish_table_bf16", {kM, kN, 0}},
+    {"matmul_finish_table_bf16", {kM, kN, 1}},
+    {"matmul_finish_table_f32", {kM, kN, 1}},
     {"matmul_finish_tile_int8", {kM, kN, 3}},
     {"matmul_finish_tile_int16", {kM, kN, 3}},
     {"matmul_finish_tile_int32", {kM, kN, 3}},
+    {"matmul_scaled_int8", {kM, 32, kN, 0}},
+    {"matmul_finish_scaled_tile_bf16", {kM, kN, 32, 1, 0}},
+    {"matmul_finish_scaled_tile_bf16", {kM, kN, 32, 1, 1}},
+    {"matmul_finish_scaled_tile_f32", {kM, kN, 32, 0, 1}},
+    {"matmul_finish_scaled_table_bf16", {kM, kN, 32, 1, 1}},
+    {"matmul_finish_scaled_table_f32", {kM, kN, 32, 0, 1}},
     {"attention_block_bf16", {8, 32, 13, 1}},
     {"attention_finish_bf16", {8, 32}},
     {"layer_norm_bf16", {3, 96}},
@@ -127,6 +163,7 @@ const Call kCalls[] = {
     {"softmax_inverse_bf16", {3, 96, 77}},
     {"softmax_stock_bf16", {3, 96, 77}},
     {"gelu_bf16", {96}},
+    {"gelu_table_bf16", {96}},
     {"gelu_stock_bf16", {96}},
     {"add_bf16", {96}},
     {"add_f32", {96}},
@@ -136,6 +173,7 @@ const Call kCalls[] = {
     {"convert_bf16_f32", {96}},
     {"scale_bf16", {std::bit_cast<std::int32_t>(0.3F), 96}},
     {"quantize_rows_bf16", {3, 96}},
+    {"quantize_blocks_bf16", {4, 3, 32}},
     {"passthrough_words", {96}},
 };
 

@@ -91,10 +91,10 @@ Contract GeluContract() {
   c.output = {"y", "m,n"};
   c.defaults = {{"m", 1500}, {"n", 2048}};
   c.variants = {
-      {Precision::kF32, Backend::kFast},          {Precision::kBf16, Backend::kFast},
-      {Precision::kF32, Backend::kEigen},         {Precision::kBf16, Backend::kTile},
-      {Precision::kBf16, Backend::kArray},        {Precision::kBf16, Backend::kTile, "stock"},
-      {Precision::kBf16, Backend::kTile, "floor"}};
+      {Precision::kF32, Backend::kFast},           {Precision::kBf16, Backend::kFast},
+      {Precision::kF32, Backend::kEigen},          {Precision::kBf16, Backend::kTile},
+      {Precision::kBf16, Backend::kArray},         {Precision::kBf16, Backend::kTile, "table"},
+      {Precision::kBf16, Backend::kTile, "stock"}, {Precision::kBf16, Backend::kTile, "floor"}};
   c.wrong_kernels = {"stock", "floor"};
   // A division, five steps of erf's polynomial, exp (10 multiply-adds), four more.
   c.flops = [](const Dims& dims) { return 36.0 * dims.at("m") * dims.at("n"); };

@@ -41,8 +41,8 @@ std::unique_ptr<Instance> MakeGeluArray(const Dims& dims, const TensorMap& in, V
       [rows, operands](const TensorView& y) { rows->Run({operands->at("x")}, y); });
 }
 
-std::vector<std::string> GeluArrayTiles(const Dims& dims, Variant /*variant*/, std::int64_t batch,
-                                        std::size_t columns) {
+ArrayTiles GeluArrayTiles(const Dims& dims, Variant /*variant*/, std::int64_t batch,
+                          std::size_t columns) {
   return ArrayRowTiles(RowsOp(PaddedWidth(dims.at("n"))), batch, columns);
 }
 

@@ -16,8 +16,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeGeluArray(const Dims& dims, const TensorMap& in, Variant variant,
                                         const CpuContext& context);
 // For GeluContract.
-std::vector<std::string> GeluArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                        std::size_t columns);
+ArrayTiles GeluArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                          std::size_t columns);
 
 }  // namespace xdna::ops
 

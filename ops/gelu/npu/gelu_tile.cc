@@ -18,6 +18,7 @@ namespace xdna::ops {
 namespace {
 
 auto KernelOf(std::string_view name) {
+  if (name == "table") return gelu_table_bf16;
   if (name == "stock") return gelu_stock_bf16;
   if (name == "floor") return gelu_floor_bf16;
   if (!name.empty()) Throw(ErrorCode::kInternal, "no GELU kernel '{}'", name);
@@ -25,8 +26,10 @@ auto KernelOf(std::string_view name) {
 }
 
 DesignOfRows DesignOf(Variant variant) {
-  return [stock = variant.kernel == "stock"](std::int64_t rows, std::int64_t width) {
-    return stock ? kernels::GeluStockDesign(rows * width) : kernels::GeluDesign(rows * width);
+  return [kernel = variant.kernel](std::int64_t rows, std::int64_t width) {
+    const auto n = static_cast<std::size_t>(rows * width);
+    if (kernel == "table") return kernels::GeluTableDesign(n);
+    return kernel == "stock" ? kernels::GeluStockDesign(n) : kernels::GeluDesign(n);
   };
 }
 

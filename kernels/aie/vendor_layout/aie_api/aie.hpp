@@ -65,6 +65,7 @@ class vector {
   using value_type = T;
   vector();
   T operator[](unsigned i) const;
+  void set(T value, unsigned i);
   template <unsigned M>
   vector<T, M> extract(unsigned index) const;
   template <unsigned M>
@@ -229,6 +230,20 @@ template <typename T, unsigned N>
 vector<T, N> to_fixed(const vector<bfloat16, N>& v, int shift = 0);
 template <typename T = float, typename Int, unsigned N>
 vector<T, N> to_float(const vector<Int, N>& v, int shift = 0);
+
+template <unsigned ParallelAccesses, typename OffsetType, typename SlopeType = OffsetType>
+class lut {
+ public:
+  lut(unsigned elems, const void* ab, const void* cd);
+  lut(unsigned elems, const void* ab);
+};
+template <typename T, typename Lut>
+class linear_approx {
+ public:
+  linear_approx(const Lut& table, int step_bits, int bias = 0, int shift_offset = 0);
+  template <unsigned N>
+  accum<accfloat, N> compute(const vector<T, N>& x) const;
+};
 
 template <unsigned M_, unsigned K_, unsigned N_, typename A, typename B = A, typename Tag = accauto>
 class mmul {
