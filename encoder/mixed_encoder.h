@@ -3,7 +3,8 @@
 #ifndef ENCODER_MIXED_ENCODER_H_
 #define ENCODER_MIXED_ENCODER_H_
 
-#include <map>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,9 @@ struct MixedTimes {
   double instruction = 0;  // the command processor
 };
 
+// Results of nodes by the graph's names, [positions,d] f32.
+using MixedTapFn = std::function<void(const std::string& name, const Tensor& result)>;
+
 class MixedEncoder {
  public:
   // `data`: false for a device that gives times only; CPU parts are not computed then.
@@ -41,6 +45,8 @@ class MixedEncoder {
 
   // `mel` [n_mels,frames] f32; returns [positions,d] f32. Throws kUnavailable where a run fails.
   Tensor Encode(const TensorView& mel);
+  // The same, with results inside: they are fetched, so that its times mean nothing.
+  Tensor EncodeWithTaps(const TensorView& mel, const MixedTapFn& tap);
   const MixedTimes& last() const;
   const device::TimeSplit& last_split() const;
 

@@ -5,31 +5,10 @@
 #include <variant>
 
 #include "base/bf16.h"
-#include "device/array/overlay_builder.h"
 #include "kernels/attention/attention.h"
 
 namespace xdna::encoder {
 namespace {
-
-constexpr unsigned kGeluParameter = 2;  // after those of kernels/array/gemm
-
-void GeluByParameter(std::vector<device::Statement>& body, const kernels::GemmConfig& config,
-                     bool table_gelu) {
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    GeluByParameter(body[i].body, config, table_gelu);
-    if (!body[i].kernel.starts_with("matmul_finish_tile")) continue;
-    const device::Argument flag = device::Number(device::Rtp(kGeluParameter));
-    if (!table_gelu) {
-      body[i].arguments.back() = flag;
-      continue;
-    }
-    const device::Argument y = body[i].arguments[2];
-    const auto count = static_cast<std::int32_t>(config.m * config.n);
-    body.insert(body.begin() + static_cast<std::ptrdiff_t>(i + 1),
-                device::Loop(flag.number,
-                             {device::Call("gelu_stock_bf16", {y, y, device::Number(count)})}));
-  }
-}
 
 std::size_t LargestDivisor(std::size_t of, std::size_t step, std::size_t most) {
   std::size_t best = step;
@@ -52,29 +31,21 @@ kernels::GemmConfig ProductTile(std::int64_t width, std::size_t m, std::size_t k
   return config;
 }
 
+kernels::GemmConfig WithGelu(kernels::GemmConfig config, bool table_gelu) {
+  config.gelu = config.gelu_rtp = true;
+  config.gelu_table = table_gelu;
+  return config;
+}
+
 device::Overlay ProductOverlay(const kernels::GemmConfig& config, bool table_gelu) {
-  device::Overlay overlay = kernels::GemmOverlay(config);
-  for (device::Program& program : overlay.programs) {
-    GeluByParameter(program.body, config, table_gelu);
-    program.rtps = kGeluParameter + 1;
-  }
-  return overlay;
+  return kernels::GemmOverlay(WithGelu(config, table_gelu));
 }
 
 std::vector<device::Instruction> ProductInstructions(const kernels::GemmConfig& config,
-                                                     const kernels::GemmProblem& problem,
-                                                     bool gelu) {
-  std::vector<device::Instruction> all;
-  for (int col = 0; col < static_cast<int>(config.columns); ++col) {
-    for (int row = 0; row < device::kCoreRows; ++row) {
-      all.emplace_back(
-          device::WriteRtp{{col, device::kFirstCoreRow + row}, kGeluParameter, gelu ? 1 : 0});
-    }
-  }
-  for (device::Instruction& one : kernels::GemmInstructions(config, problem)) {
-    all.push_back(std::move(one));
-  }
-  return all;
+                                                     kernels::GemmProblem problem, bool gelu) {
+  problem.gelu = gelu;
+  // The form of GELU is the overlay's.
+  return kernels::GemmInstructions(WithGelu(config, false), problem);
 }
 
 std::vector<std::byte> PackLinear(const kernels::GemmConfig& config,

@@ -11,7 +11,6 @@
 #include "device/array/instructions.h"
 #include "device/array/overlay.h"
 #include "encoder/graph.h"
-#include "encoder/residual_norm_array.h"
 #include "kernels/array/gemm.h"
 
 namespace xdna::encoder {
@@ -20,12 +19,12 @@ namespace xdna::encoder {
 // back to back.
 kernels::GemmConfig ProductTile(std::int64_t width, std::size_t m, std::size_t k, std::size_t n);
 
-// A bf16 product with packed B whose GELU a run-time parameter switches. `table_gelu`: mlir-aie's
-// kernel in place of the erf polynomial.
+// A bf16 product with packed B whose GELU a run-time parameter switches. `table_gelu`: by the table
+// of kernels/gelu in place of the erf polynomial, which takes 16 times as long.
+kernels::GemmConfig WithGelu(kernels::GemmConfig config, bool table_gelu);
 device::Overlay ProductOverlay(const kernels::GemmConfig& config, bool table_gelu);
 std::vector<device::Instruction> ProductInstructions(const kernels::GemmConfig& config,
-                                                     const kernels::GemmProblem& problem,
-                                                     bool gelu);
+                                                     kernels::GemmProblem problem, bool gelu);
 // W [n,k] and b [n], f32, as PackGemmB() packs them.
 std::vector<std::byte> PackLinear(const kernels::GemmConfig& config,
                                   const kernels::GemmProblem& problem, const Tensor& w,

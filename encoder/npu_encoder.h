@@ -1,9 +1,10 @@
 // The whole encoder on the NPU's array: activations and weights stay in device memory, scores never
 // leave a core, and a window is one submission.
 //
-// One context holds one overlay of three configurations, which the instruction stream switches
+// One context holds one overlay of up to four configurations, which the instruction stream switches
 // between: the matrix product (convolutions and linear layers, GELU by a run-time parameter), the
-// fused attention, and the fused residual and normalisation. gamma and beta of a normalisation are
+// same with memory tiles for deep ones (npu_window.cc), the fused attention, and the fused
+// residual and normalisation. gamma and beta of a normalisation are
 // folded into the weights that follow it, and the last one's are a product with a diagonal.
 #ifndef ENCODER_NPU_ENCODER_H_
 #define ENCODER_NPU_ENCODER_H_
@@ -17,6 +18,7 @@
 
 #include "base/tensor.h"
 #include "device/measure.h"
+#include "device/session.h"
 #include "encoder/cpu_profile.h"
 #include "encoder/graph.h"
 #include "encoder/weights/model.h"
@@ -36,8 +38,12 @@ struct NpuEncoderOptions {
   kernels::GemmConfig gemm = {};                 // m, k, n, k_mem, double_buffer_c, columns
   kernels::AttentionArrayConfig attention = {};  // queries, keys, columns
   std::size_t norm_rows = 4;                     // of a core's call
-  bool table_gelu = false;                       // mlir-aie's kernel in place of the erf polynomial
+  bool keep_operands = true;  // memory tiles keep one of a product's, where they have the room
+  bool table_gelu = true;     // in place of the erf polynomial, which is slow
   Submission submission = Submission::kRunlist;
+  // Windows that EncodeAll() keeps submitted. Submission::kRun waits for each run: no more than 1.
+  std::size_t in_flight = 1;
+  bool weights = true;  // false: none are read, for a device that gives times only
   CpuProfile cpu = {};  // of the host's part: spectrogram in, output out
 };
 
@@ -77,8 +83,10 @@ class NpuEncoder {
   // One window: `mel` [n_mels,frames] f32; returns [positions,d] f32. Throws kUnavailable where a
   // run fails or leaves results unwritten.
   Tensor Encode(const TensorView& mel);
+  // One window after the other: the host prepares the next while the NPU works.
+  std::vector<Tensor> EncodeAll(const std::vector<TensorView>& mels);
 
-  // Of the last Encode(): modelled where the device is simulated.
+  // Of the last Encode() or EncodeAll(): modelled where the device is simulated.
   double last_ms() const { return last_ms_; }
   const device::TimeSplit& last_split() const { return last_split_; }
 
@@ -93,9 +101,13 @@ class NpuEncoder {
 
  private:
   struct State;
+  struct Window;
 
-  void Upload(const TensorView& mel);
-  Tensor Download(std::size_t offset, bool stream) const;
+  void MakeRuns();
+  void Upload(const TensorView& mel, Window& window);
+  Tensor Download(device::DeviceBuffer& buffer, std::size_t offset, bool stream) const;
+  void Begin(const TensorView& mel, Window& window);
+  Tensor Finish(Window& window);
 
   EncoderShape shape_;
   NpuEncoderOptions options_;

@@ -158,6 +158,11 @@ void CheckWhole(const Schedule& s, const Fields& f) {
     f.Fail("tile",
            fmt::format("found {}x{}x{}, want multiples of 4x8x8", s.tile_m, s.tile_k, s.tile_n));
   }
+  if (s.columns == 3) f.Fail("columns", "found 3, want 1, 2 or 4");
+  if (s.norm_columns > s.columns) {
+    f.Fail("norm_columns",
+           fmt::format("found {}, want at most columns, {}", s.norm_columns, s.columns));
+  }
   const bool fused = s.norm == "add_norm_f32";
   if (fused &&
       (!s.resident || s.stem != Place::kNpu || s.out != Place::kNpu || s.ffn != Place::kNpu)) {
@@ -213,6 +218,7 @@ Schedule ParseSchedule(std::string_view text) {
   s.ffn = f.OneOf("ffn", kPlaces);
   s.norm = f.Text("norm");
   s.norm_batch = f.Integer("norm_batch", 0, 1 << 20);
+  s.columns = f.Integer("columns", 1, 4);
   s.norm_columns = f.Integer("norm_columns", 1, 4);
   s.tile_m = f.Integer("tile_m", 4, 512);
   s.tile_k = f.Integer("tile_k", 8, 512);
@@ -249,6 +255,7 @@ std::string ScheduleJson(const Schedule& s) {
   json["ffn"] = WordOf(kPlaces, s.ffn);
   json["norm"] = s.norm;
   json["norm_batch"] = s.norm_batch;
+  json["columns"] = s.columns;
   json["norm_columns"] = s.norm_columns;
   json["tile_m"] = s.tile_m;
   json["tile_k"] = s.tile_k;
@@ -287,6 +294,8 @@ Schedule FindSchedule(const std::string& name_or_path) {
     return ParseSchedule(text.str());
   });
 }
+
+std::string KeepName(device::Keep keep) { return WordOf(kKeeps, keep); }
 
 std::string Explain(const Schedule& s) {
   std::string text = fmt::format("{}  claimed: {}\n  {}\n", s.name, s.claim, s.description);

@@ -45,11 +45,11 @@ struct Schedule {
   // the residual sum with it.
   std::string norm = "add_norm_f32";
   std::int64_t norm_batch = 0;                         // rows of a dispatch; 0: all
-  std::int64_t norm_columns = 4;                       // of the array
+  std::int64_t columns = 4;                            // of the array: 1, 2 or 4
+  std::int64_t norm_columns = 4;                       // of normalisations: at most `columns`
   std::int64_t tile_m = 64, tile_k = 64, tile_n = 64;  // of products
   std::int64_t queries = 64, keys = 48;                // of the fused attention
-  // GELU by mlir-aie's tanh table, a twelfth of the cycles, in place of the erf polynomial. Over
-  // the whole encoder that costs more accuracy than bf16's limit allows.
+  // GELU by the table of kernels/gelu, a sixteenth of the cycles of the erf polynomial's.
   bool table_gelu = false;
   device::Keep keep = device::Keep::kRunlists;  // from run to run
   bool resident = true;  // activations stay in device memory from op to op, where both are NPU's
@@ -72,6 +72,9 @@ std::vector<std::string> ScheduleNames();
 // A name of these, or the path of a file (has a '/' or ends in .json). Throws kNotFound, listing
 // the names.
 Schedule FindSchedule(const std::string& name_or_path);
+
+// As files have it: "fresh", "context", "runlist".
+std::string KeepName(device::Keep keep);
 
 // For people: every field in words, assumptions with their origin; and what differs between two.
 std::string Explain(const Schedule& schedule);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/program.h"
@@ -15,6 +17,7 @@
 #include "encoder/inputs.h"
 #include "encoder/mixed_encoder.h"
 #include "encoder/npu_encoder.h"
+#include "encoder/npu_options.h"
 #include "encoder/reference_encoder.h"
 #include "encoder/weights/model.h"
 #include "golden/compare.h"
@@ -57,6 +60,8 @@ TEST(Schedule, ErrorsNameTheField) {
   EXPECT_EQ(with("norm_batch", -1), "norm_batch: found -1, want an integer from 0 to 1048576");
   EXPECT_EQ(with("tile_k", 12), "tile: found 64x12x64, want multiples of 4x8x8");
   EXPECT_EQ(with("resident", "yes"), "resident: found \"yes\", want true or false");
+  EXPECT_EQ(with("columns", 3), "columns: found 3, want 1, 2 or 4");
+  EXPECT_EQ(with("columns", 2), "norm_columns: found 4, want at most columns, 2");
   EXPECT_EQ(with("colour", 1), "colour: no such field");
   EXPECT_NE(with("norm", "rms").find("norm: found \"rms\", want one of add_norm_f32"),
             std::string::npos);
@@ -104,9 +109,7 @@ void Configure(bool functional) {
   device::ConfigureDevice(options);
 }
 
-class EachSchedule : public testing::TestWithParam<std::string> {};
-
-TEST_P(EachSchedule, SmallModelInBothGeometries) {
+Model SmallModel() {
   Geometry geometry;
   geometry.n_mels = 80;
   geometry.n_audio_ctx = 40;
@@ -118,15 +121,26 @@ TEST_P(EachSchedule, SmallModelInBothGeometries) {
   geometry.n_text_ctx = 8;
   geometry.n_vocab = 100;
   geometry.name = GeometryName(geometry);
-  const Model model = SyntheticModel(geometry, 3);
+  return SyntheticModel(geometry, 3);
+}
+
+Tensor Mel(const EncoderShape& shape) {
+  Tensor mel(DType::kF32, {shape.n_mels, shape.frames});
+  for (std::int64_t i = 0; i < mel.size(); ++i) {
+    mel.data<float>()[i] = static_cast<float>(i * 7919 % 2001) / 1000 - 1;
+  }
+  return mel;
+}
+
+class EachSchedule : public testing::TestWithParam<std::string> {};
+
+TEST_P(EachSchedule, SmallModelInBothGeometries) {
+  const Model model = SmallModel();
   const Schedule schedule = FindSchedule(GetParam());
   EncoderShape seed = Seed3001Shape(model.geometry());
   seed.frames = seed.positions = 77;
   for (const EncoderShape& shape : {WhisperShape(model.geometry()), seed}) {
-    Tensor mel(DType::kF32, {shape.n_mels, shape.frames});
-    for (std::int64_t i = 0; i < mel.size(); ++i) {
-      mel.data<float>()[i] = static_cast<float>(i * 7919 % 2001) / 1000 - 1;
-    }
+    const Tensor mel = Mel(shape);
     const TensorMap want = RunReference(model, shape, mel);
     Configure(true);
     Tensor y;
@@ -145,6 +159,86 @@ TEST_P(EachSchedule, SmallModelInBothGeometries) {
         golden::Compare(y, want.at("ln_post"), Limits(schedule.precision));
     EXPECT_TRUE(verdict.passed()) << shape.name << ": " << golden::Describe(verdict);
     EXPECT_TRUE(device::Violations().empty()) << device::Violations().front().message;
+  }
+}
+
+// Fewer columns take longer and compute the same.
+TEST(Columns, OneAndTwoAndFour) {
+  const Model model = SmallModel();
+  const EncoderShape shape = WhisperShape(model.geometry());
+  const Tensor mel = Mel(shape);
+  const Tensor want = std::move(RunReference(model, shape, mel).at("ln_post"));
+  for (const char* name : {"phase2-attention", "phase6-resident"}) {
+    for (const std::int64_t columns : {1, 2, 4}) {
+      Schedule schedule = FindSchedule(name);
+      schedule.columns = schedule.norm_columns = columns;
+      Configure(true);
+      Tensor y;
+      if (schedule.WholeOnNpu()) {
+        y = NpuEncoder(model, shape, NpuOptionsOf(schedule, shape, FindCpuProfile("numpy")))
+                .Encode(mel);
+      } else {
+        y = MixedEncoder(model, shape, schedule, FindCpuProfile("numpy"), true).Encode(mel);
+      }
+      const golden::Verdict verdict = golden::Compare(y, want, Limits("bf16"));
+      EXPECT_TRUE(verdict.passed()) << name << columns << golden::Describe(verdict);
+      EXPECT_TRUE(device::Violations().empty()) << device::Violations().front().message;
+    }
+  }
+}
+
+// Windows in flight have buffers of their own, and the host's part of one runs beside the NPU's of
+// another.
+TEST(InFlight, SameResultsInLessTime) {
+  const Model model = SmallModel();
+  const EncoderShape shape = WhisperShape(model.geometry());
+  const Tensor first = Mel(shape);
+  Tensor second = first.Clone();
+  second.data<float>()[5] += 1;
+  for (const Submission submission : {Submission::kRunlist, Submission::kWindow}) {
+    NpuEncoderOptions options = DefaultNpuOptions(shape);
+    options.submission = submission;
+    std::vector<Tensor> want;
+    double one = 0;
+    for (const std::size_t in_flight : {1, 3}) {
+      Configure(true);
+      options.in_flight = in_flight;
+      NpuEncoder encoder(model, shape, options);
+      encoder.Encode(first);
+      std::vector<Tensor> got = encoder.EncodeAll({first, second, second, first});
+      ASSERT_EQ(got.size(), 4U);
+      EXPECT_TRUE(device::Violations().empty()) << device::Violations().front().message;
+      if (in_flight == 1) {
+        one = encoder.last_ms();
+        want = std::move(got);
+        continue;
+      }
+      EXPECT_LT(encoder.last_ms(), one);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        EXPECT_TRUE(golden::Compare(got[i], want[i], golden::Tolerance::Exact("same")).passed());
+      }
+      EXPECT_FALSE(golden::Compare(got[0], got[1], golden::Tolerance::Exact("other")).passed());
+    }
+  }
+  NpuEncoderOptions waits = DefaultNpuOptions(shape);
+  waits.submission = Submission::kRun;
+  waits.in_flight = 2;
+  EXPECT_THROW(NpuEncoder(model, shape, waits), Error);
+}
+
+TEST(TimesOnly, DoNotNeedWeights) {
+  const Model model = SmallModel();
+  const EncoderShape shape = WhisperShape(model.geometry());
+  double with = 0;
+  for (const bool weights : {true, false}) {
+    Configure(false);
+    NpuEncoderOptions options = DefaultNpuOptions(shape);
+    options.weights = weights;
+    NpuEncoder encoder(model, shape, options);
+    encoder.Encode(Mel(shape));
+    encoder.Encode(Mel(shape));
+    if (weights) with = encoder.last_ms();
+    EXPECT_EQ(encoder.last_ms(), with);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "encoder/verify.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,19 @@ std::string GoldenFile(const EncoderShape& shape) {
   std::string file = "golden/encoder_" + shape.name + ".h5";
   std::replace(file.begin(), file.end(), '-', '_');
   return file;
+}
+
+// The golden of this very model, speech and shape, if it is among the runfiles.
+std::optional<golden::Store> FindGolden(const Model& model, const EncoderShape& shape,
+                                        const Audio& audio, std::int64_t window) {
+  const std::string path = RunfilePath(GoldenFile(shape));
+  if (path.empty() || window != 0 || audio.samples.size() > kWindowSamples) return std::nullopt;
+  golden::Store store = golden::Store::Open(path, "encoder");
+  if (store.attribute("model_sha256") != model.origin_sha256() ||
+      store.attribute("audio_sha256") != audio.sha256) {
+    return std::nullopt;
+  }
+  return store;
 }
 
 }  // namespace
@@ -41,6 +55,14 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
           "padded with silence and 2.0e-2 padded as openai-whisper's transcribe() does, with the "
           "same words (2026-11)";
       break;
+    case ops::Precision::kMixed:
+      t.rel_l2 = 2.5e-2;
+      t.cosine = 0.9996;
+      t.provenance =
+          "2.5e-2, as bf16's: over 11 windows of speech, padded with silence, up to 2.3e-2 and "
+          "1.9e-2 "
+          "in the mean (encoder/precision_plan.h, 2026-11)";
+      break;
     case ops::Precision::kInt8:
       t.rel_l2 = 7e-2;
       t.cosine = 0.997;
@@ -54,17 +76,20 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
 Reference FindReference(const Model& model, const EncoderShape& shape, const Audio& audio,
                         std::int64_t window, const TensorView& mel,
                         const std::function<void(double)>& progress) {
-  const std::string file = GoldenFile(shape);
-  const std::string path = RunfilePath(file);
-  if (!path.empty() && window == 0 && audio.samples.size() <= kWindowSamples) {
-    const golden::Store store = golden::Store::Open(path, "encoder");
-    if (store.attribute("model_sha256") == model.origin_sha256() &&
-        store.attribute("audio_sha256") == audio.sha256) {
-      return {store.Read("window0", "out/ln_post"), file};
-    }
+  if (const auto store = FindGolden(model, shape, audio, window)) {
+    return {store->Read("window0", "out/ln_post"), GoldenFile(shape)};
   }
   TensorMap results = RunReference(model, shape, mel, progress);
   return {std::move(results.at("ln_post")), "float64, computed here"};
+}
+
+TensorMap FindReferenceTaps(const Model& model, const EncoderShape& shape, const Audio& audio,
+                            std::int64_t window, const TensorView& mel,
+                            const std::function<void(double)>& progress) {
+  if (const auto store = FindGolden(model, shape, audio, window)) {
+    return store->Load("window0").out;
+  }
+  return RunReference(model, shape, mel, progress);
 }
 
 }  // namespace xdna::encoder

@@ -33,6 +33,11 @@ Reference FindReference(const Model& model, const EncoderShape& shape, const Aud
                         std::int64_t window, const TensorView& mel,
                         const std::function<void(double)>& progress);
 
+// Results of all nodes by name, from the same two sources; a golden has not every sum.
+TensorMap FindReferenceTaps(const Model& model, const EncoderShape& shape, const Audio& audio,
+                            std::int64_t window, const TensorView& mel,
+                            const std::function<void(double)>& progress);
+
 }  // namespace xdna::encoder
 
 #endif  // ENCODER_VERIFY_H_

@@ -48,12 +48,16 @@ const char* PrecisionName(Precision precision) {
       return "bf16";
     case Precision::kInt8:
       return "int8";
+    case Precision::kMixed:
+      return "mixed";
   }
   return "?";
 }
 
 Precision PrecisionFromName(std::string_view name) {
-  return FromName(name, "precision", kAllPrecisions, &PrecisionName);
+  constexpr Precision kAll[] = {Precision::kF32, Precision::kBf16, Precision::kInt8,
+                                Precision::kMixed};
+  return FromName(name, "precision", kAll, &PrecisionName);
 }
 
 const char* DeviceName(Device device) { return device == Device::kCpu ? "cpu" : "npu"; }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,9 +22,15 @@ namespace xdna::ops {
 
 using golden::Dims;
 
-enum class Precision : std::uint8_t { kF32, kBf16, kInt8 };
+enum class Precision : std::uint8_t {
+  kF32,
+  kBf16,
+  kInt8,
+  kMixed,  // of the encoder, never of an op: int8 but for what is sensitive
+};
+// Of an op.
 inline constexpr Precision kAllPrecisions[] = {Precision::kF32, Precision::kBf16, Precision::kInt8};
-const char* PrecisionName(Precision precision);      // "f32", "bf16", "int8"
+const char* PrecisionName(Precision precision);      // "f32", "bf16", "int8", "mixed"
 Precision PrecisionFromName(std::string_view name);  // throws kInvalidArgument
 
 enum class Device : std::uint8_t { kCpu, kNpu };
@@ -56,6 +63,7 @@ std::string BackendName(const Variant& variant);
 
 class Profile;      // ops/internal/profile.h
 class ArrayDevice;  // ops/internal/npu_array.h
+class Workspace;    // ops/internal/workspace.h
 
 // What an op runs with; all of it outlives every instance.
 struct CpuContext {
@@ -64,6 +72,8 @@ struct CpuContext {
   // Where and how Backend::kArray runs. Null: each instance opens the device for itself, with the
   // options' defaults.
   ArrayDevice* array = nullptr;
+  // What the CPU's ops keep their intermediate results in. Null: each op has its own.
+  Workspace* workspace = nullptr;
 };
 
 struct Operand {
@@ -77,6 +87,19 @@ struct TileShape {
   std::string name;
   double results = 0;  // elements that a call makes
   kernels::Design design;
+};
+
+// A tile that Backend::kArray can use, by the arithmetic that ranks tiles before any is simulated.
+struct ArrayTile {
+  std::string name;
+  double cycles = 0;            // of one run, estimated
+  std::string_view bound = {};  // what the estimate is made of: "compute", "dma", "ddr"
+};
+
+struct ArrayTiles {
+  std::vector<ArrayTile> legal;  // those that should be the fastest first
+  // How many other shapes were looked at, by what they break: "core memory", "program memory", ...
+  std::map<std::string, std::int64_t> refused;
 };
 
 // An op made ready for given operands: weights packed, inputs in the variant's own
@@ -124,10 +147,9 @@ struct Contract {
   // Tile shapes for a variant of the NPU: all that fit a core tile, the best first, then the
   // nearest that do not.
   std::vector<TileShape> (*tiles)(const Dims&, Variant) = nullptr;
-  // Names of the tiles that Backend::kArray can use with so many columns, for runs of `batch` rows:
-  // all that fit, those that should be the fastest first.
-  std::vector<std::string> (*array_tiles)(const Dims&, Variant, std::int64_t batch,
-                                          std::size_t columns) = nullptr;
+  // The tiles of Backend::kArray with so many columns, for runs of `batch` rows.
+  ArrayTiles (*array_tiles)(const Dims&, Variant, std::int64_t batch,
+                            std::size_t columns) = nullptr;
 
   bool Has(const Variant& variant) const;
   bool IsWrong(const Variant& variant) const;
