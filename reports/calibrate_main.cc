@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include "base/error.h"
 #include "base/program.h"
 #include "bench/command_line.h"
+#include "bench/run_record.h"
 #include "reports/calibration.h"
 #include "reports/output_file.h"
 #include "reports/policy.h"
@@ -34,14 +36,17 @@ constexpr const char* kHelp =
 constexpr const char* kFooter =
     "COMMAND is a benchmark that takes --json=FILE; that option is added to it.\n"
     "RECORDS are of earlier runs of one build, in place of a COMMAND.\n"
+    "A policy keeps one calibration for each program: the new one is added to those of --policy,\n"
+    "or takes the place of an older one of the same series.\n"
     "Examples:\n"
     "  bazel run //reports:calibrate -- --runs=10 --out=policy.json -- "
-    "$PWD/bazel-bin/bench/encoder\n"
-    "  bazel run //reports:calibrate -- aa.jsonl --out=policy.json\n";
+    "$PWD/bazel-bin/bench/encoder --device=cpu\n"
+    "  bazel run //reports:calibrate -- aa.jsonl --policy=policy.json --out=policy.json\n";
 
 struct Options {
   std::vector<std::string> records;
   int runs = 10;
+  std::size_t samples = bench::RunRecord::kMostSamples;
   std::string out, policy, keep;
 };
 
@@ -123,7 +128,10 @@ int Main(int argc, const char* const* argv) {
       ->check(CLI::Range(4, 10000))
       ->capture_default_str();
   app.add_option("--out", o.out, "write the policy file for //reports:gate here");
-  app.add_option("--policy", o.policy, "take the other limits from this policy file");
+  app.add_option("--policy", o.policy, "add to this policy file's limits and calibrations");
+  app.add_option("--samples", o.samples, "at most so many samples of each record")
+      ->check(CLI::Range(std::size_t{4}, bench::RunRecord::kMostSamples))
+      ->capture_default_str();
   app.add_option("--keep", o.keep, "write the runs' records here");
   app.footer(kFooter);
   if (!bench::ParseOptions(app, static_cast<int>(own.size()), own.data())) return kExitOk;
@@ -132,11 +140,13 @@ int Main(int argc, const char* const* argv) {
   }
 
   const Policy start = o.policy.empty() ? Policy() : LoadPolicy(UserPath(o.policy));
-  const RecordSet set = Collect(o, command);
+  const RecordSet set = Thinned(Collect(o, command), o.samples);
   for (const std::string& torn : set.torn) fmt::print(stderr, "{}\n", torn);
   const std::vector<RecordSet> runs = SplitRuns(set);
+  const std::string kept = command.empty() ? o.records.front() : o.keep;
   const Policy policy = Calibrate(
-      runs, start, fmt::format("{}", fmt::join(command.empty() ? o.records : command, " ")));
+      runs, start, fmt::format("{}", fmt::join(command.empty() ? o.records : command, " ")),
+      std::filesystem::path(kept).filename().string());
   fmt::print("{}", CalibrationReport(runs, policy));
   if (!o.keep.empty()) Keep(set, UserPath(o.keep));
   if (!o.out.empty()) WriteFile(UserPath(o.out), ToJson(policy));

@@ -74,13 +74,22 @@ double Spread(const std::vector<RunOfSeries>& runs) {
 }
 
 void SetSpreads(const SeriesRuns& series, std::size_t first, std::size_t step, Policy& policy) {
-  policy.spread.clear();
-  policy.default_spread = 0;
   for (const auto& [key, runs] : series) {
     // To a tenth of a percent, upwards: the file is for people, too.
-    const double spread = std::ceil(1000 * Spread(Every(runs, first, step))) / 1000;
-    policy.spread[key] = spread;
+    policy.spread[key] = std::ceil(1000 * Spread(Every(runs, first, step))) / 1000;
+  }
+  policy.default_spread = 0;
+  for (const auto& [key, spread] : policy.spread) {
     policy.default_spread = std::max(policy.default_spread, spread);
+  }
+}
+
+// Takes out what older runs said of these series.
+void Forget(const SeriesRuns& series, Policy& policy) {
+  for (const auto& [key, runs] : series) {
+    policy.spread.erase(key);
+    std::erase_if(policy.calibrations,
+                  [&key = key](const Calibration& c) { return c.smallest_caught.contains(key); });
   }
 }
 
@@ -163,6 +172,18 @@ RecordSet Slowed(const RecordSet& run, double slow_down) {
   return slow;
 }
 
+RecordSet Thinned(const RecordSet& set, std::size_t most) {
+  RecordSet thin = set;
+  for (LoadedRecord& loaded : thin.records) {
+    const std::vector<double>& all = loaded.record.samples_s();
+    if (all.size() <= most) continue;
+    std::vector<double> some;
+    for (std::size_t i = 0; i < most; ++i) some.push_back(all[i * all.size() / most]);
+    loaded.record.SetTimes(loaded.record.times_s(), some);
+  }
+  return thin;
+}
+
 CatchRate CatchesOf(const std::vector<RecordSet>& runs, const std::string& series,
                     const Policy& policy, double slow_down) {
   const SeriesRuns all = RunsBySeries(runs);
@@ -173,7 +194,7 @@ CatchRate CatchesOf(const std::vector<RecordSet>& runs, const std::string& serie
 }
 
 Policy Calibrate(const std::vector<RecordSet>& runs, const Policy& start,
-                 const std::string& command) {
+                 const std::string& command, const std::string& records) {
   CheckRuns(runs);
   const SeriesRuns series = RunsBySeries(runs);
   if (series.empty()) {
@@ -181,27 +202,30 @@ Policy Calibrate(const std::vector<RecordSet>& runs, const Policy& start,
           kLeastRuns);
   }
   Policy policy = start;
-  const CatchRate alarms = FalseAlarms(series, start);
+  Forget(series, policy);
+  const CatchRate alarms = FalseAlarms(series, policy);
   SetSpreads(series, 0, 1, policy);
 
   const bench::Environment& last = runs.back().records.back().record.environment;
-  Calibration& c = policy.calibration;
-  c = {};
+  Calibration c;
   c.machine_class = last.machine_class;
   c.date = last.date;
   c.git_revision = last.git_revision;
   c.command = command;
+  c.records = records;
   c.runs = static_cast<int>(runs.size());
   c.comparisons = alarms.pairs;
   c.false_alarm_rate = alarms.rate();
   for (const auto& [key, of_series] : series) {
     c.smallest_caught[key] = SmallestCaught(of_series, key, policy, series.size());
   }
+  policy.calibrations.push_back(std::move(c));
   return policy;
 }
 
 std::string CalibrationReport(const std::vector<RecordSet>& runs, const Policy& policy) {
   const SeriesRuns series = RunsBySeries(runs);
+  const Calibration& c = policy.calibrations.back();
   std::size_t width = 6;
   for (const auto& [key, unused] : series) width = std::max(width, key.size());
   std::string text =
@@ -214,11 +238,10 @@ std::string CalibrationReport(const std::vector<RecordSet>& runs, const Policy& 
       text += fmt::format(" {:>5.0f} %",
                           100 * Catches(of_series, key, policy, slow_down, series.size()).rate());
     }
-    const double caught = policy.calibration.smallest_caught.at(key);
+    const double caught = c.smallest_caught.at(key);
     text += caught >= 1 ? fmt::format(" {:>17}\n", "not at 100 %")
                         : fmt::format(" {:>15.0f} %\n", 100 * caught);
   }
-  const Calibration& c = policy.calibration;
   return text + fmt::format(
                     "A/A: how far medians of the same build lie apart, and a tenth on top. 5 %, "
                     "10 %, 20 %: injected slow-downs called slower.\n"

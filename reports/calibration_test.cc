@@ -18,23 +18,26 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// 24 runs of //bench:linear on a busy virtual machine of two CPUs, 60 samples kept of each.
-std::vector<RecordSet> RecordedRuns() {
-  return SplitRuns(LoadRecords({RunfilePath("reports/testdata/aa_linear.jsonl")}));
+std::vector<RecordSet> RunsIn(const std::string& records) {
+  return SplitRuns(LoadRecords({RunfilePath("reports/testdata/" + records)}));
 }
 
+// 24 runs of //bench:linear on a busy virtual machine of two CPUs, 60 samples kept of each.
+std::vector<RecordSet> RecordedRuns() { return RunsIn("aa_linear.jsonl"); }
+
 TEST(Calibrate, RecordedRunsGiveAtMostOneFalseAlarmInAHundred) {
-  const Policy policy = Calibrate(RecordedRuns(), Policy(), "");
-  EXPECT_EQ(policy.calibration.runs, 24);
-  EXPECT_EQ(policy.calibration.comparisons, 3 * 2 * 12 * 11);
-  EXPECT_LE(policy.calibration.false_alarm_rate, 0.01);
+  const Policy policy = Calibrate(RecordedRuns(), Policy(), "", "");
+  ASSERT_EQ(policy.calibrations.size(), 1U);
+  EXPECT_EQ(policy.calibrations[0].runs, 24);
+  EXPECT_EQ(policy.calibrations[0].comparisons, 3 * 2 * 12 * 11);
+  EXPECT_LE(policy.calibrations[0].false_alarm_rate, 0.01);
 }
 
 TEST(Calibrate, TwentyPercentAreCaughtInRecordedRuns) {
   const std::vector<RecordSet> runs = RecordedRuns();
-  const Policy policy = Calibrate(runs, Policy(), "");
-  ASSERT_EQ(policy.calibration.smallest_caught.size(), 3U);
-  for (const auto& [series, caught] : policy.calibration.smallest_caught) {
+  const Policy policy = Calibrate(runs, Policy(), "", "");
+  ASSERT_EQ(policy.calibrations[0].smallest_caught.size(), 3U);
+  for (const auto& [series, caught] : policy.calibrations[0].smallest_caught) {
     EXPECT_EQ(CatchesOf(runs, series, policy, 0).slower, 0) << series;
     EXPECT_LE(CatchesOf(runs, series, policy, 0.05).rate(), 0.9) << series;
     EXPECT_EQ(CatchesOf(runs, series, policy, 0.20).rate(), 1) << series;
@@ -47,13 +50,50 @@ TEST(Calibrate, TwentyPercentAreCaughtInRecordedRuns) {
 
 TEST(Calibrate, TheProjectsPolicyIsWhatTheRecordedRunsGive) {
   const Policy own = LoadPolicy(RunfilePath("reports/policy.json"));
-  Policy again = Calibrate(RecordedRuns(), Policy(), own.calibration.command);
+  Policy again;
+  for (const Calibration& c : own.calibrations) {
+    const std::vector<RecordSet> runs = RunsIn(c.records);
+    again = Calibrate(runs, again, c.command, c.records);
+    EXPECT_LE(c.false_alarm_rate, 0.01) << c.records;
+    EXPECT_GE(c.comparisons, 100) << c.records;
+    for (const auto& [series, caught] : c.smallest_caught) EXPECT_LE(caught, 0.25) << series;
+  }
   EXPECT_EQ(ToJson(own), ToJson(again));
+}
+
+TEST(Calibrate, ASecondProgramIsAddedAndASecondTimeReplaces) {
+  const std::vector<RecordSet> linear = RecordedRuns();
+  std::vector<RecordSet> other;
+  for (unsigned seed = 1; seed <= 5; ++seed) {
+    other.push_back(SetOf({MeasuredRecord(kSomeSeries, 0.01, seed)}));
+  }
+  const Policy one = Calibrate(linear, Policy(), "linear", "aa_linear.jsonl");
+  const Policy two = Calibrate(other, one, "other", "aa_other.jsonl");
+  ASSERT_EQ(two.calibrations.size(), 2U);
+  EXPECT_EQ(two.calibrations[0], one.calibrations[0]);
+  EXPECT_EQ(two.calibrations[1].records, "aa_other.jsonl");
+  EXPECT_EQ(two.spread.size(), 4U);
+  EXPECT_EQ(two.default_spread, one.default_spread);
+  const Policy again = Calibrate(linear, two, "linear again", "aa_linear.jsonl");
+  ASSERT_EQ(again.calibrations.size(), 2U);
+  EXPECT_EQ(again.calibrations[1].command, "linear again");
+  EXPECT_EQ(again.spread, two.spread);
+}
+
+TEST(Calibrate, ThinnedRecordsKeepTheirTimes) {
+  const RecordSet all = SetOf({MeasuredRecord(), RecordWithStatus(golden::Status::kFailed)});
+  const RecordSet thin = Thinned(all, 5);
+  const std::vector<double>& samples = all.records[0].record.samples_s();
+  ASSERT_EQ(samples.size(), 20U);
+  EXPECT_EQ(thin.records[0].record.samples_s(),
+            (std::vector<double>{samples[0], samples[4], samples[8], samples[12], samples[16]}));
+  EXPECT_EQ(thin.records[0].record.times_s(), all.records[0].record.times_s());
+  EXPECT_EQ(thin.records[1].record, all.records[1].record);
 }
 
 TEST(Calibrate, ReportNamesWhatIsCaught) {
   const std::vector<RecordSet> runs = RecordedRuns();
-  const std::string report = CalibrationReport(runs, Calibrate(runs, Policy(), ""));
+  const std::string report = CalibrationReport(runs, Calibrate(runs, Policy(), "", ""));
   EXPECT_THAT(report, HasSubstr("9 in 10 caught at"));
   EXPECT_THAT(report, HasSubstr("of 792 comparisons"));
 }
@@ -61,7 +101,7 @@ TEST(Calibrate, ReportNamesWhatIsCaught) {
 TEST(Calibrate, RefusesWhatIsNoAATest) {
   const auto error_of = [](const std::vector<RecordSet>& runs) {
     try {
-      Calibrate(runs, Policy(), "");
+      Calibrate(runs, Policy(), "", "");
       return std::string("taken");
     } catch (const Error& error) {
       return error.message();
@@ -118,7 +158,7 @@ TEST(Gate, CatchesWhatIsInjectedIntoARealBenchmark) {
     const std::vector<bench::RunRecord> runs = BusyRuns(slow_downs);
     std::vector<RecordSet> same;
     for (std::size_t i = 0; i < 4; ++i) same.push_back(SetOf({runs[i]}));
-    const Policy policy = Calibrate(same, Policy(), "");
+    const Policy policy = Calibrate(same, Policy(), "", "");
     std::vector<Outcome> outcomes;
     story.clear();
     for (std::size_t i = 4; i < slow_downs.size(); ++i) {

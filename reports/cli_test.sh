@@ -2,6 +2,7 @@
 # The command lines of reports, on recorded runs: exit codes, files, and what mistakes get.
 set -u
 gate=$PWD/$1 calibrate=$PWD/$2 history=$PWD/$3 convert=$PWD/$4 summary=$PWD/$5 runs=$PWD/$6
+encoder=$PWD/$7
 cd "$TEST_TMPDIR" || exit 1
 failures=0
 
@@ -37,7 +38,7 @@ for line in sys.stdin:
     record = json.loads(line)
     record["samples_s"] = [s * float(sys.argv[1]) for s in record["samples_s"]]
     record["times_s"] = {k: t * float(sys.argv[1]) for k, t in record["times_s"].items()}
-    print(json.dumps(record))
+    print(json.dumps(record, separators=(',', ':')))
 PYTHON
 /usr/bin/python3 -B slow.py 1.2 <new.jsonl >slower.jsonl
 sed '1s/"status":"passed"/"status":"failed"/; 1s/"times_s":{[^}]*},//; 1s/"samples_s":\[[^]]*\],//
@@ -68,6 +69,22 @@ grep -q '^### .* slower (exit code 1)' gate.md || fail 'no Markdown'
 /usr/bin/python3 -B -c 'import xml.etree.ElementTree as e; e.parse("gate.xml")' ||
   fail 'no JUnit XML'
 /usr/bin/python3 -B -c 'import json; json.load(open("gate.json"))' || fail 'no JSON'
+
+# The encoder's records, which have an RTF: each change that README's "Reports" names has its code.
+/usr/bin/python3 -B slow.py 1.001 <"$encoder" >encoder.jsonl
+/usr/bin/python3 -B slow.py 1.2 <"$encoder" >encoder_slower.jsonl
+sed '2s/"status":"passed"/"status":"failed"/; 2s/"times_s":{[^}]*},//; 2s/"samples_s":\[[^]]*\],//
+  2s/"metrics":{[^}]*}/"metrics":{}/' encoder.jsonl >encoder_wrong.jsonl
+sed 's/"machine_class":"[^"]*"/"machine_class":"intel-amx"/' encoder.jsonl >encoder_machine.jsonl
+sed 2d encoder.jsonl >encoder_vanished.jsonl
+expect 0 '2 same' "$gate" "$encoder" encoder.jsonl
+expect 1 'SLOWER .* -> ' "$gate" "$encoder" encoder_slower.jsonl
+expect 1 '2 SLOWER' "$gate" "$encoder" encoder.jsonl --inject=0.2
+expect 2 'machine class differs' "$gate" "$encoder" encoder_machine.jsonl
+expect 3 '1 WRONG' "$gate" "$encoder" encoder_wrong.jsonl
+expect 5 '1 VANISHED' "$gate" "$encoder" encoder_vanished.jsonl
+expect 0 '"unit": "x' "$convert" "$encoder" --to=github_bigger
+expect 0 '^next .* is nearest to 220x' "$summary" "$encoder"
 
 expect 0 'false alarms: 0\.' "$calibrate" "$runs" --out=policy.json
 expect 0 'fine' "$gate" base.jsonl new.jsonl --policy=policy.json

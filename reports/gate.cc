@@ -262,20 +262,35 @@ Finding JudgeMissing(const std::string& key, const SeriesNotes& notes) {
 std::vector<std::string> Notes(const RecordSet& base, const RecordSet& now, const Policy& policy) {
   std::vector<std::string> notes = base.torn;
   notes.insert(notes.end(), now.torn.begin(), now.torn.end());
-  const std::string& calibrated = policy.calibration.machine_class;
   const bool measured = std::any_of(
       now.records.begin(), now.records.end(),
       [](const LoadedRecord& r) { return r.record.provenance() == Provenance::kMeasured; });
   if (!measured) return notes;
   const std::string& machine = now.records.front().record.environment.machine_class;
+  std::set<std::string> calibrated;
+  for (const Calibration& c : policy.calibrations) calibrated.insert(c.machine_class);
   if (calibrated.empty()) {
     notes.emplace_back("no calibration: spreads are guesses; see //reports:calibrate");
-  } else if (calibrated != machine) {
+  } else if (!calibrated.contains(machine)) {
     notes.push_back(
         fmt::format("the policy was calibrated on {}, this is {}; see //reports:calibrate",
-                    calibrated, machine));
+                    fmt::join(calibrated, ", "), machine));
   }
   return notes;
+}
+
+// Of series that were compared by their samples: whose noise the policy does not know.
+std::string UncalibratedNote(const std::vector<Finding>& findings, const Policy& policy) {
+  std::size_t compared = 0;
+  std::size_t unknown = 0;
+  for (const Finding& f : findings) {
+    if (f.modelled || !f.base_s) continue;
+    ++compared;
+    unknown += policy.spread.contains(f.series) ? 0 : 1;
+  }
+  if (unknown == 0 || policy.calibrations.empty()) return "";
+  return fmt::format("{} of {} measured series are not calibrated: {:.1f} % is taken for noise",
+                     unknown, compared, 100 * policy.default_spread);
 }
 
 std::size_t InBoth(const SeriesMap& base, const SeriesMap& now) {
@@ -355,6 +370,9 @@ GateResult Judge(const RecordSet& base, const RecordSet& now, const Policy& poli
   }
   const std::vector<std::string> notes = Notes(base, now, policy);
   result.notes.insert(result.notes.end(), notes.begin(), notes.end());
+  if (std::string note = UncalibratedNote(result.findings, policy); !note.empty()) {
+    result.notes.push_back(std::move(note));
+  }
   return result;
 }
 

@@ -25,7 +25,8 @@ constexpr char kOther[] = "gelu/m=8/bf16/cpu/threads=1/fast/-/-/-";
 Policy TestPolicy() {
   Policy policy;
   policy.default_spread = 0.05;
-  policy.calibration.machine_class = MeasuredRecord().environment.machine_class;
+  policy.calibrations.resize(1);
+  policy.calibrations[0].machine_class = MeasuredRecord().environment.machine_class;
   return policy;
 }
 
@@ -218,13 +219,16 @@ TEST(Gate, TheWorstFindingDecides) {
 TEST(Policy, RoundTripsAndIsStrict) {
   Policy policy = TestPolicy();
   policy.spread[kSomeSeries] = 0.07;
-  policy.calibration.smallest_caught[kSomeSeries] = 0.1;
+  policy.calibrations[0].smallest_caught[kSomeSeries] = 0.1;
+  policy.calibrations.emplace_back().records = "aa.jsonl";
   EXPECT_EQ(ParsePolicy(ToJson(policy)), policy);
   for (const auto& [field, value] :
        std::vector<std::pair<std::string, nlohmann::json>>{{"alpha", 2},
                                                            {"alpha", "x"},
-                                                           {"policy_version", 2},
+                                                           {"policy_version", 1},
                                                            {"spread", {{"a", -1}}},
+                                                           {"calibrations", 1},
+                                                           {"calibrations", {1}},
                                                            {"x", 1}}) {
     nlohmann::json bad = nlohmann::json::parse(ToJson(policy));
     bad[field] = value;

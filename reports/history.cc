@@ -137,14 +137,27 @@ std::string FileNameOf(const bench::Environment& e) {
                      e.git_dirty.value_or(false) ? "-dirty" : "");
 }
 
+// Of the last run in the file; names have the day alone, and many revisions share one.
+std::string NewestDate(const std::string& path) {
+  std::string newest;
+  for (const LoadedRecord& loaded : LoadRecords({path}).records) {
+    newest = std::max(newest, loaded.record.environment.date);
+  }
+  return newest;
+}
+
+// The oldest first.
 std::vector<std::string> RecordFiles(const std::string& folder) {
-  std::vector<std::string> files;
+  std::vector<std::pair<std::string, std::string>> dated;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".jsonl" && entry.path().filename() != kNotesName) {
-      files.push_back(entry.path().string());
+      const std::string path = entry.path().string();
+      dated.emplace_back(NewestDate(path), path);
     }
   }
-  std::sort(files.begin(), files.end());
+  std::sort(dated.begin(), dated.end());
+  std::vector<std::string> files;
+  for (auto& [date, path] : dated) files.push_back(std::move(path));
   return files;
 }
 

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -94,6 +95,18 @@ TEST_F(HistoryTest, PruneKeepsTheNewestAndTheNotes) {
   EXPECT_EQ(history.List().front().date, "2026-11-22");
   EXPECT_TRUE(history.Prune(5, false).empty());
   EXPECT_EQ(LoadRecords({folder_.string()}).notes, set.notes);
+}
+
+TEST_F(HistoryTest, RevisionsOfOneDayAreInOrderOfTimeNotOfHashes) {
+  History history(folder_.string());
+  for (const auto& [hash, hour] : {std::pair('f', "08"), std::pair('a', "09")}) {
+    bench::RunRecord record = RecordOf("2026-11-23");
+    record.environment.git_revision = std::string(40, hash);
+    record.environment.date = std::string("2026-11-23T") + hour + ":00:00Z";
+    history.Append(SetOf({record}));
+  }
+  EXPECT_EQ(history.List().back().revision, "aaaaaaaaaaaa");
+  EXPECT_THAT(history.Prune(1, false), ElementsAre(HasSubstr("ffffffffffff")));
 }
 
 TEST_F(HistoryTest, ATornLineIsMovedAsideAndReported) {

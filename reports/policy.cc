@@ -1,11 +1,14 @@
 #include "reports/policy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "bench/strict_json.h"
@@ -13,7 +16,7 @@
 namespace xdna::reports {
 namespace {
 
-constexpr int kPolicyVersion = 1;
+constexpr int kPolicyVersion = 2;
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
 double Fraction(bench::JsonFields& fields, const std::string& name, double most) {
@@ -32,19 +35,45 @@ std::map<std::string, double> BySeriesKey(bench::JsonFields& fields, const std::
   return values;
 }
 
-Calibration ParseCalibration(const nlohmann::json& json) {
-  bench::JsonFields fields(json, "calibration");
+Calibration ParseCalibration(const nlohmann::json& json, const std::string& path) {
+  bench::JsonFields fields(json, path);
   Calibration c;
   c.machine_class = fields.Text("machine_class");
   c.date = fields.Text("date");
   c.git_revision = fields.Text("git_revision");
   c.command = fields.Text("command");
+  c.records = fields.Text("records");
   c.runs = static_cast<int>(fields.Integer("runs", 0, 1 << 20));
   c.comparisons = static_cast<int>(fields.Integer("comparisons", 0, 1 << 30));
   c.false_alarm_rate = Fraction(fields, "false_alarm_rate", 1);
   c.smallest_caught = BySeriesKey(fields, "smallest_caught");
   fields.ExpectNoMore();
   return c;
+}
+
+std::vector<Calibration> ParseCalibrations(const nlohmann::json& json) {
+  if (!json.is_array()) {
+    Throw(ErrorCode::kCorrupt, "calibrations: {}, expected an array", bench::ShownJson(json));
+  }
+  std::vector<Calibration> calibrations;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    calibrations.push_back(ParseCalibration(json[i], fmt::format("calibrations[{}]", i)));
+  }
+  return calibrations;
+}
+
+nlohmann::ordered_json JsonOf(const Calibration& c) {
+  nlohmann::ordered_json json;
+  json["machine_class"] = c.machine_class;
+  json["date"] = c.date;
+  json["git_revision"] = c.git_revision;
+  json["command"] = c.command;
+  json["records"] = c.records;
+  json["runs"] = c.runs;
+  json["comparisons"] = c.comparisons;
+  json["false_alarm_rate"] = c.false_alarm_rate;
+  json["smallest_caught"] = c.smallest_caught;
+  return json;
 }
 
 }  // namespace
@@ -70,7 +99,7 @@ Policy ParsePolicy(std::string_view text) {
   p.max_load = Fraction(fields, "max_load", 1e6);
   p.spread = BySeriesKey(fields, "spread");
   p.default_spread = Fraction(fields, "default_spread", 10);
-  p.calibration = ParseCalibration(fields.Take("calibration"));
+  p.calibrations = ParseCalibrations(fields.Take("calibrations"));
   fields.ExpectNoMore();
   return p;
 }
@@ -95,16 +124,8 @@ std::string ToJson(const Policy& p) {
   json["max_load"] = p.max_load;
   json["spread"] = p.spread;
   json["default_spread"] = p.default_spread;
-  const Calibration& c = p.calibration;
-  auto& calibration = json["calibration"];
-  calibration["machine_class"] = c.machine_class;
-  calibration["date"] = c.date;
-  calibration["git_revision"] = c.git_revision;
-  calibration["command"] = c.command;
-  calibration["runs"] = c.runs;
-  calibration["comparisons"] = c.comparisons;
-  calibration["false_alarm_rate"] = c.false_alarm_rate;
-  calibration["smallest_caught"] = c.smallest_caught;
+  json["calibrations"] = nlohmann::ordered_json::array();
+  for (const Calibration& c : p.calibrations) json["calibrations"].push_back(JsonOf(c));
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -5,15 +5,17 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace xdna::reports {
 
-// What A/A runs (the same build against itself) on one machine showed.
+// What A/A runs (the same build against itself) of one program on one machine showed.
 struct Calibration {
   std::string machine_class;
   std::string date;
   std::string git_revision;
   std::string command;
+  std::string records;  // name of the file that keeps the runs; empty where none does
   int runs = 0;
   int comparisons = 0;
   // Of comparisons with runs that the spread was not taken from; a fraction.
@@ -40,8 +42,8 @@ struct Policy {
   std::map<std::string, double> spread;
   double default_spread = 0.1;
 
-  // All zeros where nobody calibrated.
-  Calibration calibration;
+  // In order of their making, each of other series; none where nobody calibrated.
+  std::vector<Calibration> calibrations;
 
   double SpreadOf(const std::string& series) const;
   // A slow-down below this is never called slower.

@@ -118,7 +118,10 @@ std::string Next(const std::vector<Row>& rows) {
   const auto rtf = first.Metric("rtf");
   if (!rtf || !first.timed()) return "run //bench:encoder: no record here has an RTF";
   if (*rtf >= kTargetRtf) {
-    return fmt::format("{} holds {:.0f}x: the goal is met", first.series, kTargetRtf);
+    return first.now->provenance() == bench::Provenance::kModelled
+               ? fmt::format("{} holds {:.0f}x in the model: measure it on hardware", first.series,
+                             kTargetRtf)
+               : fmt::format("{} holds {:.0f}x: the goal is met", first.series, kTargetRtf);
   }
   std::string text = fmt::format("{} is nearest to {:.0f}x: it must get {:.2f} times as fast",
                                  first.series, kTargetRtf, kTargetRtf / *rtf);

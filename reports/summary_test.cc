@@ -62,6 +62,11 @@ TEST(Summary, WrongComesFirstThenSlower) {
   EXPECT_THAT(wrong, HasSubstr("next      repair " + std::string(kSomeSeries)));
   EXPECT_THAT(Summary(SetOf({MeasuredRecord(kSomeSeries, 0.004)}), RecordSet(), Policy(), false),
               HasSubstr("the goal is met"));
+  bench::RunRecord modelled = ModelledRecord(0.004);
+  modelled.set_scope("encoder");
+  modelled.SetMetric("rtf", 250);
+  EXPECT_THAT(Summary(SetOf({modelled}), RecordSet(), Policy(), false),
+              HasSubstr("holds 220x in the model: measure it on hardware"));
 }
 
 TEST(Summary, FitsOneScreen) {

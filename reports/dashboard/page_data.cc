@@ -15,8 +15,8 @@
 
 #include "base/error.h"
 #include "bench/run_record.h"
+#include "encoder/schedule.h"
 #include "golden/compare.h"
-#include "reports/dashboard/claims.h"
 #include "reports/dashboard/steps.h"
 
 namespace xdna::dashboard {
@@ -77,6 +77,15 @@ std::string EnvironmentText(const bench::Environment& e) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// Threads that had to wait for other programs say nothing of ours; as the gate, which does not
+// compare such runs (reports/policy.h, max_load).
+bool IsOverloaded(const RunRecord& record) {
+  constexpr double kMostLoad = 1.25;  // of a CPU
+  const bench::Environment& e = record.environment;
+  return record.provenance() == Provenance::kMeasured && e.threads > 1 &&
+         e.load_average > kMostLoad * e.cpus;
+}
+
 class PageBuilder {
  public:
   void Add(const PageRecord& added) {
@@ -95,6 +104,7 @@ class PageBuilder {
     columns_["environment"].push_back(environments_.Of(EnvironmentText(record.environment)));
     columns_["date"].push_back(added.date);
     columns_["load"].push_back(Short(record.environment.load_average));
+    columns_["overloaded"].push_back(IsOverloaded(record) ? 1 : 0);
     columns_["seed"].push_back(std::to_string(record.seed));  // JavaScript's numbers end at 2^53
     columns_["samples"].push_back(record.samples_s().size());
     const Samples samples = timed ? Summarise(record.samples_s()) : Samples{};
@@ -144,11 +154,14 @@ class PageBuilder {
   Json columns_ = {{"series", Json::array()}, {"modelled", Json::array()}};
 };
 
+// What each schedule says of itself, in the ladder's order.
 Json Claims() {
   Json claims = Json::array();
-  for (const Claim& claim : kClaims) {
-    Json rtf = claim.rtf > 0 ? Json(claim.rtf) : Json();
-    claims.push_back({{"schedule", claim.schedule}, {"rtf", rtf}, {"text", claim.text}});
+  for (const std::string& name : encoder::ScheduleNames()) {
+    const encoder::Schedule schedule = encoder::FindSchedule(name);
+    claims.push_back({{"schedule", name},
+                      {"rtf", schedule.claimed_rtf > 0 ? Json(schedule.claimed_rtf) : Json()},
+                      {"text", schedule.claim}});
   }
   return claims;
 }
@@ -158,7 +171,7 @@ Json Steps(const std::vector<PageRecord>& records) {
   std::map<std::string, std::vector<std::size_t>> histories;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const RunRecord& r = *records[i].record;
-    if (!r.verdict().passed() || !r.valid()) continue;
+    if (!r.verdict().passed() || !r.valid() || IsOverloaded(r)) continue;
     const bool modelled = r.provenance() == Provenance::kModelled;
     const std::string where = modelled ? "modelled" : r.environment.machine_class;
     histories[fmt::format("{} {}", records[i].series, where)].push_back(i);

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "bench/run_record.h"
+#include "encoder/schedule.h"
 #include "golden/compare.h"
 
 namespace xdna::dashboard {
@@ -88,6 +90,19 @@ TEST(PageDataTest, StepsNameTheRecord) {
                                    {{"record", 15}, {"before", 1}, {"after", 1.01}}}));
 }
 
+TEST(PageDataTest, ClaimsAreTheSchedulesOwn) {
+  const nlohmann::json claims = PageData({})["claims"];
+  const std::vector<std::string> names = encoder::ScheduleNames();
+  ASSERT_EQ(claims.size(), names.size());
+  EXPECT_EQ(claims.front()["schedule"], "phase0-naive");
+  EXPECT_EQ(claims.front()["rtf"], 0.12);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const encoder::Schedule schedule = encoder::FindSchedule(names[i]);
+    EXPECT_EQ(claims[i]["rtf"].get<double>(), schedule.claimed_rtf) << names[i];
+    EXPECT_EQ(claims[i]["text"], schedule.claim);
+  }
+}
+
 TEST(PageDataTest, InvalidAndFailedRunsAreNoPartOfAHistory) {
   std::vector<RunRecord> records;
   for (int day = 1; day <= 4; ++day) {
@@ -95,6 +110,12 @@ TEST(PageDataTest, InvalidAndFailedRunsAreNoPartOfAHistory) {
                              "2026-11-0" + std::to_string(day) + "T00:00:00Z", day < 3 ? 1 : 2));
   }
   EXPECT_EQ(PageData(InputOf(records))["steps"].size(), 1U);
+  std::vector<RunRecord> busy = records;
+  busy[3].environment.threads = busy[3].environment.cpus = 2;
+  busy[3].environment.load_average = 2.4;
+  EXPECT_EQ(PageData(InputOf(busy))["steps"].size(), 1U);
+  busy[3].environment.load_average = 2.6;
+  EXPECT_EQ(PageData(InputOf(busy))["steps"].size(), 0U) << "beside other programs";
   records[3].Invalidate("too fast");
   EXPECT_EQ(PageData(InputOf(records))["steps"].size(), 0U);
 }

@@ -45,7 +45,8 @@ function hoverText(record, ...first) {
     ...first, shortName(record), `${verdictText(record)}, ${record.provenance}`,
     record.median === null ? '' :
                              `${formatMs(record.median)} ms, spread ${record.spread.toFixed(1)} %`,
-    `${revision(record)}, ${formatDate(record.date)}`
+    `${revision(record)}, ${formatDate(record.date)}`,
+    record.overloaded ? `beside other programs: load ${record.load}` : ''
   ];
   return lines.filter(Boolean).map(plain).join('<br>');
 }

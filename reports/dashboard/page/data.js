@@ -51,6 +51,7 @@ function decode(raw) {
       headroom: columns.headroom[i],
       date: columns.date[i],
       load: columns.load[i],
+      overloaded: columns.overloaded[i] === 1,
       hashes: text[columns.hashes[i]],
       seed: text[columns.seed[i]],
       samples: columns.samples[i],

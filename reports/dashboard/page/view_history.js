@@ -28,6 +28,14 @@ function viewHistory(parent, records) {
     {name: 'x', label: 'Along', options: [['date', 'date'], ['run', 'number of run']]},
   ]);
   drawHistory(parent, list, steps, chosen);
+  const overloaded = list.filter((r) => r.overloaded).length;
+  if (overloaded > 0) {
+    parent.append(element(
+        'p', {class: 'about', role: 'status'},
+        `Pale: ${overloaded} of ${list.length} runs were made beside other programs (load over ` +
+            '1.25 for each CPU); steps are not looked for in them, and the gate does not compare ' +
+            'them.'));
+  }
   if (list.length === 1)
     parent.append(element('p', {class: 'about'}, 'One run so far: no history yet.'));
 
@@ -59,6 +67,8 @@ function drawHistory(parent, list, steps, {y, x}) {
     marker: {
       color: colour,
       size: 8,
+      // Beside other programs: too pale to be taken for the program's own time.
+      opacity: list.map((r) => r.overloaded ? 0.3 : 1),
       symbol: MARKS[first.provenance].symbol,
       line: {width: first.provenance === 'modelled' ? 2 : 0}
     }

@@ -100,7 +100,7 @@ function drawLadder(parent, rows) {
           name: 'claimed',
           x: claims.map((row) => row.claim.rtf),
           y: claims.map((row) => row.schedule),
-          hovertext: claims.map((row) => plain(`${row.claim.rtf}x claimed: ${row.claim.text}`)),
+          hovertext: claims.map((row) => plain(`claimed: ${row.claim.text}`)),
           hoverinfo: 'text',
           marker: {symbol: 'x-thin-open', size: 13, color: colour, line: {width: 3}}
         },

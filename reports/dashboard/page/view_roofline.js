@@ -33,7 +33,7 @@ function viewRoofline(parent, records) {
       [
         ...roofs,
         ...pointTraces(
-            swept, intensity, speed, {size: 6, opacity: 0.5, label: ', other tiles', hover}),
+            swept, intensity, speed, {size: 6, opacity: 0.5, label: ', slower tiles, reuse, batch', hover}),
         ...pointTraces(
             [...best], intensity, speed,
             {size: 11, hover, names: best.size <= 24 && !isNarrow() ? (r) => r.op : undefined}),
