@@ -38,6 +38,15 @@ ArrayPeak ArrayPeakOf(const std::string& preset, ops::Precision precision) {
   return {2 * kCores * macs * array.clock_hz, array.ddr_read_bytes_per_cycle * array.clock_hz};
 }
 
+std::int64_t RowsOf(const OpPoint& point) {
+  const auto m = point.dims.find("m");
+  return m != point.dims.end() ? m->second : point.dims.at("u");
+}
+
+std::int64_t BatchOf(const OpPoint& point) {
+  return point.array.batch == 0 ? RowsOf(point) : std::min(RowsOf(point), point.array.batch);
+}
+
 ops::ArrayOptions ArrayOptionsOf(const OpPoint& point, bool data) {
   return {.reuse = device::ParseReuse(point.array.reuse),
           .batch = point.array.batch,
@@ -63,6 +72,7 @@ ArrayTime TimeOnArray(const ops::Contract& op, const OpPoint& point, const Tenso
   time.us = timer.ElapsedUs();
   time.split = timer.Split().value_or(device::TimeSplit{});
   time.totals = array.totals() - before;
+  time.overlays = array.OverlayHashes();
   time.host_s = Now() - begin;
   return time;
 }

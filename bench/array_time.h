@@ -4,6 +4,7 @@
 #define BENCH_ARRAY_TIME_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "base/tensor.h"
@@ -27,7 +28,8 @@ struct ArrayTime {
   double us = 0;
   device::TimeSplit split;  // adds up to `us`
   ops::ArrayTotals totals;
-  double host_s = 0;  // of real time, on this machine, to find it out
+  double host_s = 0;                            // of real time, on this machine, to find it out
+  std::map<std::string, std::string> overlays;  // SHA-256 of each container, by its name
 
   double context_us() const {
     return split.context_create + split.load + split.context_switch + split.wake;
@@ -45,6 +47,10 @@ ArrayTime TimeOnArray(const ops::Contract& op, const OpPoint& point, const Tenso
 // shared rate of host memory, where that leaves the channels no more than a tenth), "issue" (the
 // instruction stream).
 std::string BoundOf(const ArrayTime& time, const std::string& preset);
+
+// Rows of a call of the op, and of one of its runs.
+std::int64_t RowsOf(const OpPoint& point);
+std::int64_t BatchOf(const OpPoint& point);
 
 // `point`'s choice as ops take it.
 ops::ArrayOptions ArrayOptionsOf(const OpPoint& point, bool data);

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/cpu.h"
@@ -18,121 +18,58 @@
 #include "base/sha256.h"
 #include "base/thread_pool.h"
 #include "bench/command_line.h"
+#include "bench/cpu_timeline.h"
 #include "bench/encoder_measure.h"
 #include "bench/encoder_npu.h"
 #include "bench/encoder_npu_report.h"
+#include "bench/encoder_options.h"
+#include "bench/encoder_origin.h"
+#include "bench/encoder_points.h"
 #include "bench/encoder_record.h"
 #include "bench/encoder_report.h"
+#include "bench/encoder_sizes.h"
+#include "bench/encoder_sweep.h"
+#include "bench/encoder_taps.h"
+#include "bench/encoder_tune.h"
 #include "bench/environment.h"
 #include "bench/machine_peak.h"
+#include "bench/progress.h"
 #include "bench/run_record.h"
+#include "bench/schedule_tune.h"
 #include "bench/sweep.h"
+#include "bench/tune_cache.h"
 #include "encoder/inputs.h"
 
 namespace xdna::bench {
 namespace {
 
-constexpr const char* kHelp =
-    "Encodes speech with Whisper's encoder, checks the output, and reports the real-time factor "
-    "and\n"
-    "where the time went. Without options: Whisper base on LibriVox speech, on the CPU in f32, "
-    "bf16\n"
-    "and int8 (measured), and on the NPU by the best schedule (modelled).\n"
-    "Options of Google Benchmark (--benchmark_out=FILE, --benchmark_min_time=S, ...) work as "
-    "always.\n";
-
-constexpr const char* kExamples =
-    "Examples:\n"
-    "  bazel run //bench:encoder -- --audio=talk.flac --precision=bf16\n"
-    "  bazel run //bench:encoder -- --device=npu --schedule=all --fast_verdicts\n"
-    "  bazel run //bench:encoder -- --schedule=phase4-overlap --explain --against=phase3-ffn\n"
-    "  bazel run //bench:encoder -- --model=model.safetensors --json=runs.jsonl\n"
-    "  bazel run //bench:encoder -- --geometry=synthetic-whisper-tiny --threads=1\n";
-
-struct Options {
-  std::string model, geometry, precision = "f32,bf16,int8", backend = "fast", json;
-  std::vector<std::string> audio;
-  int threads = AvailableCpus();
-  std::int64_t batch = 1, check = 1;
-  std::string device = "cpu,npu", schedule = "phase6-resident", against;
-  NpuRunOptions npu;
-  double audio_s = 0, target = kTargetRtf;
-  bool list_schedules = false, explain = false, profile = false, budget = false;
-};
-
-// Where proofs are kept: the user's cache.
-std::string ProofFolder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    return std::string(cache) + "/xdna-whisper-bench/verdicts";
+std::vector<std::string> Split(const std::string& list) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    parts.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
   }
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') return "";
-  return std::string(home) + "/.cache/xdna-whisper-bench/verdicts";
-}
-
-void Declare(CLI::App& app, Options& o) {
-  app.add_option("--model", o.model,
-                 "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
-  app.add_option("--audio", o.audio, "sound file; may be given again: they are joined");
-  app.add_option("--geometry", o.geometry,
-                 "the model's own (default), seed-3001, or synthetic-NAME for seeded weights");
-  app.add_option("--precision", o.precision, "of f32,bf16,int8")->capture_default_str();
-  app.add_option("--backend", o.backend, "of fast,eigen (eigen: plain f32)")->capture_default_str();
-  app.add_option("--threads", o.threads, "threads, this one included")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "times that the audio is encoded in one sample")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  app.add_option("--check", o.check, "windows to compare with the float64 reference, evenly spaced")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  app.add_option("--json", o.json, "append run records, one JSON line each, to this file");
-  app.add_option("--device", o.device, "of cpu,npu: measured, modelled")->capture_default_str();
-  app.add_option("--schedule", o.schedule, "npu: names, \"all\" or a file of your own (*.json)")
-      ->capture_default_str();
-  app.add_flag("--list_schedules", o.list_schedules, "names and claims of all schedules");
-  app.add_flag("--explain", o.explain, "print the schedule: what runs where, what is assumed");
-  app.add_option("--against", o.against, "with --explain: what differs from this schedule");
-  app.add_option("--preset", o.npu.preset, "npu: phx-1.0, hpt-1.6 or 8700g-1.8")
-      ->capture_default_str();
-  app.add_option("--host", o.npu.host, "npu: cpp, pyxrt or iron-jit")->capture_default_str();
-  app.add_option("--codegen", o.npu.codegen, "npu: chess or peano")->capture_default_str();
-  app.add_option("--cpu_profile", o.npu.cpu, "npu: CPU beside it, numpy or cpp")
-      ->capture_default_str();
-  app.add_option("--audio_s", o.audio_s, "only so many seconds of the audio")
-      ->check(CLI::PositiveNumber);
-  app.add_flag("--fast_verdicts", o.npu.fast_verdicts,
-               "npu: take the proofs that earlier runs of this very program kept");
-  app.add_flag("--profile", o.profile, "npu: op by op, where the array's time goes");
-  app.add_flag("--budget", o.budget, "npu: what must shrink for --target");
-  app.add_option("--target", o.target, "times real time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--trace", o.npu.trace, "npu: timeline of a run, Chrome's trace format");
-  app.footer(kExamples);
+  return parts;
 }
 
 std::vector<std::string> ScheduleList(const std::string& option) {
-  if (option == "all") return encoder::ScheduleNames();
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= option.size();) {
-    const std::size_t end = std::min(option.find(',', begin), option.size());
-    names.push_back(option.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
+  return option == "all" ? encoder::ScheduleNames() : Split(option);
 }
 
 // --list_schedules and --explain; false where neither was asked for.
-bool ShowSchedules(const Options& o) {
+bool ShowSchedules(const EncoderOptions& o) {
   if (o.list_schedules) {
     for (const std::string& name : encoder::ScheduleNames()) {
       fmt::print("{:17} {}\n", name, encoder::FindSchedule(name).claim);
     }
     return true;
   }
-  if (!o.explain) return false;
+  if (o.explain.empty() || o.explain == "origin") return false;
+  if (o.explain != "schedule") {
+    Throw(ErrorCode::kInvalidArgument, "--explain={}: there are schedule (as without =) and origin",
+          o.explain);
+  }
   for (const std::string& name : ScheduleList(o.schedule)) {
     const encoder::Schedule schedule = encoder::FindSchedule(name);
     fmt::print("{}", o.against.empty()
@@ -142,7 +79,7 @@ bool ShowSchedules(const Options& o) {
   return true;
 }
 
-encoder::Audio AudioOf(const Options& o) {
+encoder::Audio AudioOf(const EncoderOptions& o) {
   encoder::Audio audio = encoder::ChooseAudio(o.audio);
   if (o.audio_s <= 0) return audio;
   if (o.audio_s > audio.seconds) {
@@ -156,30 +93,40 @@ encoder::Audio AudioOf(const Options& o) {
   return audio;
 }
 
-// The schedules one after the other; false where a verdict is not "passed".
-bool RunNpu(const Options& o, const EncoderJob& job,
-            const std::vector<encoder::Schedule>& schedules, const Environment& environment) {
+void PrintTimeline(const EncoderJob& job, const std::string& path, const std::string& what) {
+  fmt::print("{}timeline   {}: {}; open it in ui.perfetto.dev\n",
+             job.chosen.synthetic ? kSyntheticMark : "", path, what);
+}
+
+// The ladder, a schedule after the other; false where a verdict is not "passed".
+bool RunLadder(const EncoderOptions& o, const EncoderJob& job,
+               const std::vector<EncoderPoint>& points, const Environment& environment) {
   std::vector<NpuResult> results;
-  for (const encoder::Schedule& schedule : schedules) {
-    if (isatty(STDERR_FILENO) != 0) {
-      fmt::print(stderr, "\r\033[K{} ({} of {})", schedule.name, results.size() + 1,
-                 schedules.size());
+  {
+    Progress progress(points.size());
+    for (const EncoderPoint& point : points) {
+      progress.Next(point.name);
+      NpuRunOptions npu = o.npu;
+      npu.trace = TimelinePath(o.trace, point.schedule.name, o.many);
+      results.push_back(RunPoint(job, point, npu));
     }
-    results.push_back(RunSchedule(job, schedule, o.npu));
   }
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
   fmt::print("{}", LadderReport(job, results, o.npu, o.target));
   bool right = true;
   for (const NpuResult& result : results) {
     right = right && (result.timed() || result.verdict.status == golden::Status::kUnsupported);
     if (!o.json.empty()) {
-      AppendRecord(UserPath(o.json), NpuEncoderRecord(job, result, o.npu, environment));
+      AppendRecord(o.json, NpuEncoderRecord(job, result, o.npu, environment));
     }
     if (!result.timed()) continue;
+    if (!o.trace.empty()) {
+      PrintTimeline(job, TimelinePath(o.trace, result.schedule.name, o.many),
+                    fmt::format("{} on the NPU, MODELLED", result.schedule.name));
+    }
     const bool start =
         job.shape.stem == encoder::Stem::kProjection && result.schedule.name == "phase0-naive";
     if (start) fmt::print("{}", StartReport(job, result));
-    if (!result.steps.empty() && (o.profile || schedules.size() == 1)) {
+    if (!result.steps.empty() && (o.profile || points.size() == 1)) {
       fmt::print("{}", NpuProfileReport(job, result));
     }
     if (o.budget) fmt::print("{}", NpuBudgetReport(job, result, o.target));
@@ -187,19 +134,66 @@ bool RunNpu(const Options& o, const EncoderJob& job,
   return right;
 }
 
-std::vector<ops::Variant> VariantsOf(const Options& o) {
+std::vector<ops::Variant> VariantsOf(const EncoderOptions& o) {
   std::vector<ops::Variant> variants;
   for (const std::string& backend : ParseSweepValues(o.backend, {"backend", {"fast", "eigen"}})) {
     for (const std::string& precision :
-         ParseSweepValues(o.precision, {"precision", {"f32", "bf16", "int8"}})) {
+         ParseSweepValues(o.precision, {"precision", {"f32", "bf16", "int8", "mixed"}})) {
       variants.push_back({ops::PrecisionFromName(precision), ops::BackendFromName(backend)});
     }
   }
   return variants;
 }
 
+TuneOptions TuneOptionsOf(const EncoderOptions& o) {
+  TuneOptions tune;
+  tune.npu = {.preset = o.npu.preset, .host = o.npu.host, .codegen = o.npu.codegen};
+  tune.threads = o.threads;
+  tune.cache = UserCacheFolder("tiles");
+  tune.again = o.retune;
+  return tune;
+}
+
+// --tune.
+int Tune(const EncoderOptions& o) {
+  CheckNpuOptions(o.npu);
+  const encoder::ChosenModel chosen = encoder::ChooseModel(o.model, o.geometry);
+  const std::vector<std::string> precisions =
+      ParseSweepValues(o.precision, {"precision", {"f32", "bf16", "int8", "mixed"}});
+  const bool right =
+      TuneEncoder(encoder::ChooseShape(o.geometry, chosen.model), precisions, TuneOptionsOf(o));
+  return right ? kExitOk : kExitWrong;
+}
+
+std::vector<encoder::Schedule> Schedules(const EncoderOptions& o) {
+  CheckNpuOptions(o.npu);
+  std::vector<encoder::Schedule> schedules;
+  for (const std::string& name : ScheduleList(o.schedule)) {
+    schedules.push_back(encoder::FindSchedule(name));
+  }
+  return schedules;
+}
+
+// As Google Benchmark knows it.
+std::string CpuName(const std::string& shape, const ops::Variant& variant) {
+  return fmt::format("encoder/{}/cpu/{}{}", shape, ops::PrecisionName(variant.precision),
+                     variant.backend == ops::Backend::kFast ? "" : "/eigen");
+}
+
+// Times that the CPU encodes the audio in one sample.
+std::int64_t CpuBatch(const EncoderOptions& o) {
+  if (o.sweep.batch.empty()) return 1;
+  const std::vector<std::string> values = WithContext(
+      "--batch", [&] { return ParseSweepValues(o.sweep.batch, {.name = "batch", .most = 10000}); });
+  if (values.size() > 1) {
+    Throw(ErrorCode::kInvalidArgument, "--batch={}: several are for the NPU; add --device=npu",
+          o.sweep.batch);
+  }
+  return std::stoll(values.front());
+}
+
 // What runs this again with the same inputs.
-std::string CommandOf(const Options& o) {
+std::string CommandOf(const EncoderOptions& o) {
   std::string command = "bazel run //bench:encoder --";
   if (!o.model.empty()) command += " --model=" + o.model;
   if (!o.geometry.empty()) command += " --geometry=" + o.geometry;
@@ -215,15 +209,19 @@ class Silent : public benchmark::BenchmarkReporter {
 };
 
 // All variants on this machine's cores; false where a verdict is not "passed".
-bool RunCpu(const Options& options, const EncoderJob& job,
+bool RunCpu(const EncoderOptions& options, const EncoderJob& job,
             const std::vector<ops::Variant>& variants, bool own_time,
             const Environment& environment, ThreadPool& pool) {
   // Ten samples of a window, unless the user wants another time.
   constexpr double kMinTimeSeconds = 1.5;
   const MachinePeak& peak = MeasurePeak(options.threads);
   std::vector<EncoderResult> results(variants.size());
-  for (std::size_t i = 0; i < variants.size(); ++i)
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const std::string run = fmt::format("{}_{}", ops::PrecisionName(variants[i].precision),
+                                        ops::BackendName(variants[i].backend));
+    results[i].trace = TimelinePath(options.trace, run, options.many);
     RegisterEncoder(job, variants[i], own_time ? 0 : kMinTimeSeconds, pool, results[i]);
+  }
   Silent silent;
   if (benchmark::RunSpecifiedBenchmarks(&silent) == 0) {
     Throw(ErrorCode::kInvalidArgument, "--benchmark_filter matches none of the {} benchmarks",
@@ -234,9 +232,15 @@ bool RunCpu(const Options& options, const EncoderJob& job,
   ApplyPeak(results, options.threads);
   fmt::print("{}", EncoderReport(job, results, peak, environment, CommandOf(options),
                                  isatty(STDOUT_FILENO) != 0));
+  for (const EncoderResult& result : results) {
+    if (result.trace.empty() || !result.verdict.passed()) continue;
+    PrintTimeline(job, result.trace,
+                  fmt::format("one window of {} on the CPU, measured, {:.1f} ms",
+                              ops::PrecisionName(result.variant.precision), 1e3 * result.traced_s));
+  }
   if (!options.json.empty()) {
     for (const EncoderResult& result : results) {
-      AppendRecord(UserPath(options.json), EncoderRecord(job, result, peak, environment));
+      AppendRecord(options.json, EncoderRecord(job, result, peak, environment));
     }
   }
   return std::none_of(results.begin(), results.end(), [](const EncoderResult& r) {
@@ -244,16 +248,29 @@ bool RunCpu(const Options& options, const EncoderJob& job,
   });
 }
 
+// --explain=origin.
+int ExplainOrigin(EncoderOptions o) {
+  if (o.audio_s <= 0) o.audio_s = kOriginSeconds;
+  o.geometry = kOriginGeometry;
+  ThreadPool pool(o.threads);
+  const EncoderJob job =
+      PrepareJob(encoder::ChooseModel(o.model, ""), o.geometry, AudioOf(o), 1, 1, pool);
+  return PrintOrigin(job, OriginOptions(o.npu)) ? kExitOk : kExitWrong;
+}
+
 int Main(int argc, char** argv) {
   const bool own_time = std::any_of(argv, argv + argc, [](const char* arg) {
     return std::string_view(arg).starts_with("--benchmark_min_time");
   });
   benchmark::Initialize(&argc, argv);  // takes its own options out
-  Options options;
-  CLI::App app(kHelp, "encoder");
-  Declare(app, options);
+  EncoderOptions options;
+  CLI::App app(EncoderHelp(), "encoder");
+  DeclareEncoderOptions(app, options);
   if (!ParseOptions(app, argc, argv)) return kExitOk;
+  if (app.count("--isa") != 0) WithContext("--isa", [&] { LimitCpu(IsaFromName(options.isa)); });
   if (ShowSchedules(options)) return kExitOk;
+  const bool tuned = options.sweep.tile.find(kTunedTile) != std::string::npos;
+  if (options.tune || (options.retune && !tuned)) return Tune(options);
   const std::vector<std::string> devices =
       ParseSweepValues(options.device, {"device", {"cpu", "npu"}});
   const auto wants = [&devices](const char* device) {
@@ -261,28 +278,62 @@ int Main(int argc, char** argv) {
   };
   const std::vector<ops::Variant> variants =
       wants("cpu") ? VariantsOf(options) : std::vector<ops::Variant>{};
-  std::vector<encoder::Schedule> schedules;
-  if (wants("npu")) {
-    CheckNpuOptions(options.npu);
-    for (const std::string& name : ScheduleList(options.schedule)) {
-      schedules.push_back(encoder::FindSchedule(name));
-    }
-    options.npu.proofs = ProofFolder();
-    options.npu.batch = options.batch;
-    options.npu.threads = options.threads;
-    if (!options.npu.trace.empty()) options.npu.trace = UserPath(options.npu.trace);
-  }
+  const std::vector<encoder::Schedule> schedules =
+      wants("npu") ? Schedules(options) : std::vector<encoder::Schedule>{};
+  options.npu.proofs = UserCacheFolder("verdicts");
+  options.npu.threads = options.threads;
+  if (options.explain == "origin") return ExplainOrigin(options);
+  if (!options.trace.empty()) options.trace = UserPath(options.trace);
   // Before the work, so that a place that can't be written to costs nobody any time.
-  if (!options.json.empty()) CheckAppendable(UserPath(options.json));
+  if (!options.json.empty()) CheckAppendable(options.json = UserPath(options.json));
+  if (options.resume && options.json.empty()) {
+    Throw(ErrorCode::kInvalidArgument, "--resume: needs the file of records, --json=FILE");
+  }
   const Environment environment = CurrentEnvironment(options.threads);
+  const SweepRun run = {options.json, options.resume};
+  if (options.geometry.find(',') != std::string::npos) {
+    if (!variants.empty()) {
+      Throw(ErrorCode::kInvalidArgument, "--geometry={}: several are for the NPU; add --device=npu",
+            options.geometry);
+    }
+    const bool right = RunSizes(Split(options.geometry), AudioOf(options), schedules, options.sweep,
+                                options.npu, run, environment);
+    return right ? kExitOk : kExitWrong;
+  }
+  const std::int64_t batch = variants.empty() ? 1 : CpuBatch(options);
+  encoder::ChosenModel chosen = encoder::ChooseModel(options.model, options.geometry);
+  const encoder::EncoderShape shape = encoder::ChooseShape(options.geometry, chosen.model);
+  const std::string shape_name = (chosen.synthetic ? "synthetic-" : "") + shape.name;
+  std::vector<EncoderPoint> points = schedules.empty()
+                                         ? std::vector<EncoderPoint>{}
+                                         : EncoderPoints(shape_name, schedules, options.sweep);
+  options.many = variants.size() + points.size() > 1;
+  if (options.list || options.dry_run) {
+    for (const ops::Variant& variant : variants) {
+      fmt::print("{}\n", CpuName(shape_name, variant));
+    }
+    fmt::print("{}", PointList(shape, points, options.threads, options.dry_run));
+    return kExitOk;
+  }
 
   ThreadPool pool(options.threads);
   const EncoderJob job =
-      PrepareJob(encoder::ChooseModel(options.model, options.geometry), options.geometry,
-                 AudioOf(options), options.batch, options.check, pool);
+      PrepareJob(std::move(chosen), options.geometry, AudioOf(options), batch, options.check, pool);
+  for (EncoderPoint& point : points) {
+    if (!point.tuned) continue;
+    point.schedule =
+        ScheduleWithTile(job, point.schedule, kTunedTile, options.npu, TuneOptionsOf(options));
+  }
   bool right = variants.empty() || RunCpu(options, job, variants, own_time, environment, pool);
-  if (!variants.empty() && !schedules.empty()) fmt::print("\n");
-  if (!schedules.empty()) right = RunNpu(options, job, schedules, environment) && right;
+  if (!variants.empty() && !points.empty()) fmt::print("\n");
+  if (!points.empty()) {
+    const bool sweep = options.sweep.varied() || options.resume ||
+                       std::ranges::any_of(points, [](const auto& p) { return p.batch > 1; });
+    right = (sweep ? RunSweep(job, points, options.npu, run, environment)
+                   : RunLadder(options, job, points, environment)) &&
+            right;
+  }
+  if (options.taps) fmt::print("{}", TapReports(job, variants, points, options.npu, pool));
   return right ? kExitOk : kExitWrong;
 }
 

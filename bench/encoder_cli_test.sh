@@ -43,6 +43,21 @@ refused 'wrong.json: name: found 1, want a text' --device=npu --schedule="$TEST_
 "$encoder" --schedule=phase1-reuse --explain --against=phase1-batched |
   grep -q 'keep .*context instead of fresh' || fail 'no difference'
 
+refused 'did you mean|not a (number|integer)|columns' --device=npu --columns=5
+refused 'want MxKxN' --device=npu --tile=64
+refused 'the array has no f32; it has bf16 and int8' --tune --precision=f32
+refused 'say the same' --device=npu --columns=4 --sweep='columns=2'
+refused 'matches none of 1 points' --device=npu --match=phase9
+refused 'several are for the NPU' --batch=1,2
+refused '--resume: needs the file of records' --device=npu --resume
+refused 'a list takes synthetic-NAME' --device=npu --geometry=synthetic-whisper-tiny,whisper-base
+refused 'several are for the NPU' --geometry=synthetic-whisper-tiny,synthetic-whisper-base
+refused 'there are schedule .* and origin' --explain=orgin
+"$encoder" --geometry=synthetic-whisper-tiny --list | grep -q '^encoder/synthetic-whisper-tiny/cpu/f32$' ||
+  fail 'the list lacks the CPU'
+"$encoder" --geometry=synthetic-whisper-tiny --device=npu --columns=2,4 --batch=1,2 --dry_run |
+  grep -q '^4 points, about .* on this host; nothing was run$' || fail 'no dry run'
+
 records=$TEST_TMPDIR/runs.jsonl
 export XDG_CACHE_HOME=$TEST_TMPDIR
 report=$("$encoder" --geometry=synthetic-whisper-tiny --device=cpu --precision=f32 --benchmark_min_time=0.01 \
@@ -58,6 +73,12 @@ grep -q 'MODELLED' <<<"$report" || fail "not marked as modelled: $report"
 ! grep -qv '^SYNTHETIC WEIGHTS | ' <<<"$report" || fail "a line without its mark in: $report"
 grep -q '"series":"encoder/synthetic-whisper-tiny/bf16/npu/phx-1.0/phase6-resident' "$records" ||
   fail 'no run record of the NPU'
+report=$("$encoder" --geometry=synthetic-whisper-tiny --device=npu --columns=4 --batch=2 \
+  --json="$records") || fail "the sweep ended with $?"
+grep -Eq 'phase6-resident +4 64x.* +2 \| passed' <<<"$report" || fail "no row in: $report"
+report=$("$encoder" --geometry=synthetic-whisper-tiny --device=npu --columns=4 --batch=2 \
+  --json="$records" --resume) || fail "the resumed sweep ended with $?"
+grep -q 'resumed: 1 of 1 points' <<<"$report" || fail "not resumed: $report"
 report=$("$encoder" --geometry=synthetic-whisper-tiny --device=npu --fast_verdicts) ||
   fail "the second run on the NPU ended with $?"
 grep -q 'passed [0-9]* % k' <<<"$report" || fail "the proof was not kept: $report"

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "bench/cpu_timeline.h"
+#include "bench/environment.h"
 #include "bench/machine_peak.h"
 #include "bench/samples.h"
 #include "encoder/audio/log_mel.h"
@@ -55,6 +57,7 @@ class Run {
   Run(const EncoderJob& job, ThreadPool& pool, EncoderResult& result)
       : job_(job),
         result_(result),
+        pool_(pool),
         encoder_(job.chosen.model, job.shape, {result.variant, false}, {&pool, &profile_}),
         out_(DType::kF32, {job.shape.positions, job.shape.d}) {}
 
@@ -110,20 +113,27 @@ class Run {
     }
   }
 
+  void Trace(const std::string& name) {
+    result_.traced_s =
+        WriteCpuTimeline(result_.trace, name, CurrentEnvironment(pool_.threads()), pool_, profile_,
+                         [&] { encoder_.Run(job_.Window(0), out_); });
+  }
+
   double Runs() const { return static_cast<double>(job_.windows() * job_.batch); }
 
  private:
   const EncoderJob& job_;
   EncoderResult& result_;
   ops::Profile profile_;
+  ThreadPool& pool_;
   encoder::CpuEncoder encoder_;
   Tensor out_;
   std::map<std::string, std::vector<double>> stage_samples_;
   std::vector<std::string> order_;
 };
 
-void TimeEncoder(benchmark::State& state, const EncoderJob& job, ThreadPool& pool,
-                 EncoderResult& result) {
+void TimeEncoder(benchmark::State& state, const std::string& name, const EncoderJob& job,
+                 ThreadPool& pool, EncoderResult& result) {
   result.samples_s.clear();
   result.stages.clear();
   try {
@@ -141,6 +151,7 @@ void TimeEncoder(benchmark::State& state, const EncoderJob& job, ThreadPool& poo
       return state.SkipWithError(golden::Describe(result.verdict).c_str());
     }
     run.Finish();
+    if (!result.trace.empty()) run.Trace(name);
     state.counters["RTF"] =
         job.audio.seconds / (result.median_s() * static_cast<double>(job.windows()));
   } catch (const Error& error) {
@@ -218,8 +229,9 @@ void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_tim
   const std::string name = fmt::format("encoder/{}/cpu/{}{}", job.shape.name,
                                        ops::PrecisionName(variant.precision), backend);
   auto* registered = benchmark::RegisterBenchmark(
-      name.c_str(),
-      [&job, &pool, &result](benchmark::State& state) { TimeEncoder(state, job, pool, result); });
+      name.c_str(), [name, &job, &pool, &result](benchmark::State& state) {
+        TimeEncoder(state, name, job, pool, result);
+      });
   registered->UseManualTime()->Unit(benchmark::kMillisecond);
   if (min_time_s > 0) registered->MinTime(min_time_s);
 }

@@ -58,6 +58,9 @@ struct EncoderResult {
   std::vector<encoder::CpuEncoder::Work> work;
   double flops = 0;    // a window
   double floor_s = 0;  // a window at peak: ApplyPeak
+  // Where the timeline of one more window goes, after the samples; empty: nowhere. What it took.
+  std::string trace;
+  double traced_s = 0;
 
   double median_s() const;
   double min_s() const;
@@ -67,8 +70,8 @@ struct EncoderResult {
 
 // Registers the benchmark "encoder/SHAPE/cpu/PRECISION" with Google Benchmark; its
 // run fills `result`. Nothing is timed unless the verdict before is "passed", and
-// the samples are thrown away unless it still is afterwards. `min_time_s` is how long
-// samples are taken for; 0 leaves that to Google Benchmark's own option.
+// the samples are thrown away unless it still is afterwards; only then is a timeline written.
+// `min_time_s` is how long samples are taken for; 0 leaves that to Google Benchmark's own option.
 void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_time_s,
                      ThreadPool& pool, EncoderResult& result);
 

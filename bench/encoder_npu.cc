@@ -6,15 +6,13 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "base/error.h"
-#include "base/sha256.h"
+#include "bench/encoder_proof.h"
+#include "device/array/overlay.h"
 #include "device/sim/timing.h"
 #include "encoder/npu_options.h"
 
@@ -22,6 +20,8 @@ namespace xdna::bench {
 namespace {
 
 using encoder::Schedule;
+
+constexpr std::int64_t kBatches = 2;  // that are timed one behind the other
 
 device::DeviceOptions DeviceOf(const NpuRunOptions& options, bool functional) {
   device::DeviceOptions device;
@@ -37,11 +37,14 @@ device::DeviceOptions DeviceOf(const NpuRunOptions& options, bool functional) {
 // Either executor.
 class Executor {
  public:
-  Executor(const EncoderJob& job, const Schedule& s, const NpuRunOptions& options, bool data) {
+  Executor(const EncoderJob& job, const NpuResult& point, const NpuRunOptions& options, bool data) {
+    const Schedule& s = point.schedule;
     if (s.WholeOnNpu()) {
-      npu_ = std::make_unique<encoder::NpuEncoder>(
-          job.chosen.model, job.shape,
-          encoder::NpuOptionsOf(s, job.shape, encoder::FindCpuProfile(options.cpu)));
+      encoder::NpuEncoderOptions npu =
+          encoder::NpuOptionsOf(s, job.shape, encoder::FindCpuProfile(options.cpu));
+      npu.in_flight = static_cast<std::size_t>(point.batch);
+      npu.weights = data;
+      npu_ = std::make_unique<encoder::NpuEncoder>(job.chosen.model, job.shape, npu);
     } else {
       mixed_ = std::make_unique<encoder::MixedEncoder>(job.chosen.model, job.shape, s,
                                                        encoder::FindCpuProfile(options.cpu), data);
@@ -49,6 +52,20 @@ class Executor {
   }
 
   Tensor Encode(const TensorView& mel) { return npu_ ? npu_->Encode(mel) : mixed_->Encode(mel); }
+  void EncodeWithTaps(const TensorView& mel,
+                      const std::function<void(const std::string&, const Tensor&)>& tap) {
+    if (npu_) {
+      npu_->EncodeWithTaps(mel, tap);
+    } else {
+      mixed_->EncodeWithTaps(mel, tap);
+    }
+  }
+  std::vector<Tensor> EncodeAll(const std::vector<TensorView>& mels) {
+    if (npu_) return npu_->EncodeAll(mels);
+    std::vector<Tensor> results;
+    for (const TensorView& mel : mels) results.push_back(mixed_->Encode(mel));
+    return results;
+  }
   double ms() const { return npu_ ? npu_->last_ms() : mixed_->last().total; }
   const device::TimeSplit& split() const {
     return npu_ ? npu_->last_split() : mixed_->last_split();
@@ -61,63 +78,27 @@ class Executor {
   std::unique_ptr<encoder::MixedEncoder> mixed_;
 };
 
-// --- proofs ------------------------------------------------------------------------------------
-
-std::filesystem::path ProofFile(const EncoderJob& job, const Schedule& schedule,
-                                const NpuRunOptions& options) {
-  return std::filesystem::path(options.proofs) / (ProofKey(job, schedule) + ".json");
-}
-
-// What was found before by this very program, or nothing.
-std::optional<golden::Verdict> ReadProof(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
-  const auto number = [&json](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_number() ? found->get<double>()
-                                                     : std::numeric_limits<double>::quiet_NaN();
-  };
-  if (!json.is_object()) return std::nullopt;
-  golden::Verdict verdict;
-  verdict.used = number("used");
-  verdict.rel_l2 = number("rel_l2");
-  verdict.cosine = number("cosine");
-  verdict.max_abs = number("max_abs");
-  if (!(verdict.used >= 0 && verdict.used <= 1) || !std::isfinite(verdict.rel_l2)) {
-    return std::nullopt;
-  }
-  verdict.status = golden::Status::kPassed;
-  return verdict;
-}
-
-void WriteProof(const std::filesystem::path& path, const golden::Verdict& verdict) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const std::filesystem::path part = path.string() + ".part";
-  std::ofstream file(part);
-  file << nlohmann::json{{"used", verdict.used},
-                         {"rel_l2", verdict.rel_l2},
-                         {"cosine", verdict.cosine},
-                         {"max_abs", verdict.max_abs}}
-              .dump();
-  file.close();
-  if (file) std::filesystem::rename(part, path, ignored);
-}
-
 // --- the two passes ----------------------------------------------------------------------------
 
 void Verify(const EncoderJob& job, const NpuRunOptions& options, NpuResult& result) {
   const auto begin = std::chrono::steady_clock::now();
   device::ConfigureDevice(DeviceOf(options, true));
-  Executor executor(job, result.schedule, options, true);
-  for (std::size_t i = 0; i < job.checked.size(); ++i) {
-    const Tensor y = executor.Encode(job.Window(job.checked[i]));
-    const golden::Verdict verdict = golden::Compare(y, job.references[i].output, result.tolerance);
+  Executor executor(job, result, options, true);
+  // As many as are in flight at once, each with its own buffers.
+  const std::size_t windows = std::max(job.checked.size(), static_cast<std::size_t>(result.batch));
+  std::vector<TensorView> mels;
+  for (std::size_t i = 0; i < windows; ++i) {
+    mels.push_back(job.Window(job.checked[i % job.checked.size()]));
+  }
+  const std::vector<Tensor> found = executor.EncodeAll(mels);
+  for (std::size_t i = 0; i < windows; ++i) {
+    const golden::Verdict verdict = golden::Compare(
+        found[i], job.references[i % job.references.size()].output, result.tolerance);
     const bool worse = i == 0 || !verdict.passed() || verdict.used > result.verdict.used;
     if (worse) result.verdict = verdict;
-    if (i == 0) result.taps.push_back(StatisticsOf("ln_post", y));
     if (!verdict.passed()) break;
   }
+  result.taps.push_back(StatisticsOf("ln_post", found.front()));
   for (const device::Violation& violation : device::Violations()) {
     result.verdict.status = golden::Status::kMistrusted;
     result.verdict.reason = fmt::format("{}: {}", violation.rule, violation.message);
@@ -129,7 +110,7 @@ void Verify(const EncoderJob& job, const NpuRunOptions& options, NpuResult& resu
 
 void Time(const EncoderJob& job, const NpuRunOptions& options, NpuResult& result) {
   device::ConfigureDevice(DeviceOf(options, false));
-  Executor executor(job, result.schedule, options, false);
+  Executor executor(job, result, options, false);
   const TensorView mel = job.Window(0);
   double core_ms = 0, array_ms = 0;
   if (encoder::NpuEncoder* npu = executor.npu()) {
@@ -162,9 +143,13 @@ void Time(const EncoderJob& job, const NpuRunOptions& options, NpuResult& result
   t.dispatch = (split.submit + split.firmware + split.buffers + split.sync) / 1e3;
   t.change = (split.context_create + split.load + split.context_switch) / 1e3;
   t.cpu = split.idle / 1e3;
-  const device::RunTimer timer;
-  for (std::int64_t i = 0; i < options.batch; ++i) executor.Encode(mel);
-  t.throughput = timer.ElapsedUs() / 1e3 / static_cast<double>(options.batch);
+  t.throughput = t.total;
+  if (result.batch > 1) {
+    const std::vector<TensorView> mels(static_cast<std::size_t>(kBatches * result.batch), mel);
+    const device::RunTimer timer;
+    executor.EncodeAll(mels);
+    t.throughput = timer.ElapsedUs() / 1e3 / static_cast<double>(mels.size());
+  }
   if (!options.trace.empty()) device::WriteTrace(options.trace);
 }
 
@@ -192,6 +177,22 @@ TapStatistics StatisticsOf(const std::string& name, const TensorView& values) {
 
 double NpuResult::Rtf(const EncoderJob& job) const {
   return 1e3 * job.audio.seconds / (time.total * static_cast<double>(job.windows()));
+}
+
+double NpuResult::RtfInFlight(const EncoderJob& job) const {
+  return 1e3 * job.audio.seconds / (time.throughput * static_cast<double>(job.windows()));
+}
+
+double PeakFlops(const std::string& preset, const std::string& precision) {
+  constexpr double kBf16PerCycle = 2 * 128;
+  const double cores = device::kCoreRows * device::kColumns;
+  return cores * kBf16PerCycle * (precision == "int8" ? 2 : 1) *
+         device::FindPreset(preset).array.clock_hz;
+}
+
+double NpuResult::PercentOfPeak(const EncoderJob& job, const NpuRunOptions& options) const {
+  const double flops = encoder::EncoderFlops(encoder::EncoderGraph(job.shape));
+  return 100 * flops / (1e-3 * time.total) / PeakFlops(options.preset, schedule.precision);
 }
 
 std::string NpuResult::Bound() const {
@@ -226,80 +227,52 @@ void CheckNpuOptions(const NpuRunOptions& options) {
   }
 }
 
-RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
-                           const NpuRunOptions& options, const Environment& environment) {
-  SeriesKey key;
-  key.op = "encoder";
-  key.shape = job.chosen.synthetic ? "synthetic-" + job.shape.name : job.shape.name;
-  key.dtype = result.schedule.precision;
-  key.device = "npu";
-  key.preset = options.preset;
-  key.schedule = result.schedule.name;
-  key.tile = fmt::format("{}x{}x{}", result.schedule.tile_m, result.schedule.tile_k,
-                         result.schedule.tile_n);
-  key.batch = std::to_string(options.batch);
-  RunRecord record(key, Provenance::kModelled, RecordedVerdict(result.verdict, result.tolerance));
-  record.environment = environment;
-  const std::string schedule = encoder::ScheduleJson(result.schedule);
-  record.hashes = {{"model", job.chosen.model.sha256()}, {"audio", job.audio.sha256}};
-  record.SetMetric("audio_s", job.audio.seconds);
-  TimeModel model;
-  model.version = std::string(device::TimeModelVersion());
-  model.preset = options.preset;
-  model.host_profile = options.host;
-  model.codegen = options.codegen;
-  for (const device::TimingConstant& c : device::TimingConstants()) {
-    if (c.preset == "all" || c.preset == options.preset || c.preset == options.host) {
-      model.constants[std::string(c.name)] = c.value;
-    }
-  }
-  model.schedule = {{"schedule", Sha256(schedule.data(), schedule.size())},
-                    {"cpu_profile", options.cpu}};
-  record.model = model;
-  if (!result.timed()) return record;
-  const NpuTime& t = result.time;
-  std::map<std::string, double> times = {{"total", t.total / 1e3}};
-  const std::pair<const char*, double> parts[] = {{"compute", t.compute},
-                                                  {"dma", t.dma},
-                                                  {"dispatch", t.dispatch},
-                                                  {"switch", t.change},
-                                                  {"cpu", t.cpu}};
-  for (const auto& [name, ms] : parts) {
-    if (ms > 0) times[name] = ms / 1e3;
-  }
-  record.SetTimes(times, {t.total / 1e3});
-  record.set_scope("encoder");
-  record.SetMetric("flops", encoder::EncoderFlops(encoder::EncoderGraph(job.shape)));
-  record.SetMetric("rtf", result.Rtf(job));
-  return record;
-}
-
-std::string ProofKey(const EncoderJob& job, const Schedule& schedule) {
-  static const std::string program = Sha256OfFile("/proc/self/exe");
-  std::string key = fmt::format("{} {} {} {} {} {}", encoder::ScheduleJson(schedule), program,
-                                device::TimeModelVersion(), job.chosen.model.sha256(),
-                                job.audio.sha256, job.shape.name);
-  for (const std::int64_t window : job.checked) key += fmt::format(" {}", window);
-  return Sha256(key.data(), key.size());
+void RunWithTaps(const EncoderJob& job, const EncoderPoint& point, const NpuRunOptions& options,
+                 const std::function<void(const std::string& name, const Tensor& result)>& tap) {
+  if (!point.refused.empty()) Throw(ErrorCode::kUnsupported, "{}", point.refused);
+  device::ConfigureDevice(DeviceOf(options, true));
+  NpuResult plain;
+  plain.schedule = point.schedule;
+  Executor(job, plain, options, true).EncodeWithTaps(job.Window(0), tap);
 }
 
 NpuResult RunSchedule(const EncoderJob& job, const Schedule& schedule,
                       const NpuRunOptions& options) {
+  EncoderPoint point;
+  point.schedule = schedule;
+  return RunPoint(job, point, options);
+}
+
+NpuResult RunPoint(const EncoderJob& job, const EncoderPoint& point, const NpuRunOptions& options) {
+  return RunPoint(job, job, point, options);
+}
+
+NpuResult RunPoint(const EncoderJob& job, const EncoderJob& proof, const EncoderPoint& point,
+                   const NpuRunOptions& options) {
   NpuResult result;
-  result.schedule = schedule;
-  result.tolerance = NpuTolerance(schedule.precision);
+  result.schedule = point.schedule;
+  result.variant = point.variant;
+  result.batch = point.batch;
+  result.reuse = point.reuse;
+  result.tolerance = NpuTolerance(point.schedule.precision);
+  if (!point.refused.empty()) {
+    result.verdict = golden::Verdict::Unsupported(point.refused);
+    return result;
+  }
+  const std::filesystem::path kept =
+      options.proofs.empty() ? ""
+                             : std::filesystem::path(options.proofs) /
+                                   (ProofKey(proof, point.schedule, point.batch) + ".json");
   try {
-    if (options.fast_verdicts && !options.proofs.empty()) {
-      if (const auto verdict = ReadProof(ProofFile(job, schedule, options))) {
+    if (options.fast_verdicts && !kept.empty()) {
+      if (const auto verdict = ReadProof(kept)) {
         result.verdict = *verdict;
         result.kept_proof = true;
       }
     }
     if (!result.kept_proof) {
-      Verify(job, options, result);
-      if (result.verdict.passed() && !options.proofs.empty()) {
-        WriteProof(ProofFile(job, schedule, options), result.verdict);
-      }
+      Verify(proof, options, result);
+      if (result.verdict.passed() && !kept.empty()) WriteProof(kept, result.verdict);
     }
     if (result.verdict.passed()) Time(job, options, result);
   } catch (const Error& error) {

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "bench/encoder_measure.h"
-#include "bench/environment.h"
-#include "bench/run_record.h"
+#include "bench/encoder_points.h"
 #include "device/measure.h"
 #include "encoder/cpu_profile.h"
 #include "encoder/mixed_encoder.h"
@@ -22,7 +21,6 @@ namespace xdna::bench {
 
 struct NpuRunOptions {
   std::string preset = "phx-1.0", host = "cpp", codegen = "chess", cpu = "numpy";
-  std::int64_t batch = 1;      // windows of the throughput
   bool fast_verdicts = false;  // take proofs that were kept, where they are of this very program
   std::string proofs;          // the folder that keeps them; empty: none is kept
   std::string trace;           // a file for the timeline of one window; empty: none
@@ -44,11 +42,14 @@ struct NpuTime {
   double dispatch = 0;    // host code, driver, firmware, buffers, syncs
   double change = 0;      // contexts made, loaded and switched
   double cpu = 0;         // the CPU profile's
-  double throughput = 0;  // a window, `batch` of them one behind the other
+  double throughput = 0;  // a window of many, with so many in flight as the point says
 };
 
 struct NpuResult {
   encoder::Schedule schedule;
+  std::string variant;     // as EncoderPoint has them
+  std::int64_t batch = 1;  // windows in flight
+  bool reuse = false;
   golden::Verdict verdict;
   golden::Tolerance tolerance;
   bool kept_proof = false;
@@ -61,26 +62,37 @@ struct NpuResult {
   std::vector<TapStatistics> taps;
 
   bool timed() const { return verdict.passed(); }
+  // Of one window, and of many with `batch` in flight.
   double Rtf(const EncoderJob& job) const;
+  double RtfInFlight(const EncoderJob& job) const;
+  // Of the array's, over the latency of one window.
+  double PercentOfPeak(const EncoderJob& job, const NpuRunOptions& options) const;
   std::string Bound() const;  // what most of the time goes to
 };
+
+// 16 cores of 128 bf16 or 256 int8 multiply-adds a cycle, a second.
+double PeakFlops(const std::string& preset, const std::string& precision);
 
 // Limits of the NPU's output: bf16 2.5e-2, int8 7e-2.
 golden::Tolerance NpuTolerance(const std::string& precision);
 
-// Checks the job's windows, then times one. Throws what the options or the schedule get wrong; what
-// the array can't do is a verdict "unsupported".
+// Checks the job's windows, then times one, and many. Throws what the options or the schedule get
+// wrong; what the array can't do is a verdict "unsupported".
+NpuResult RunPoint(const EncoderJob& job, const EncoderPoint& point, const NpuRunOptions& options);
+// The same with the verdict of `proof`, another job for the same widths, and times of `job`.
+NpuResult RunPoint(const EncoderJob& job, const EncoderJob& proof, const EncoderPoint& point,
+                   const NpuRunOptions& options);
+// A schedule as it is, one window at a time.
 NpuResult RunSchedule(const EncoderJob& job, const encoder::Schedule& schedule,
                       const NpuRunOptions& options);
 
+// The job's first window, with results inside by the graph's names, f32. Throws kUnsupported for
+// what the array can't do.
+void RunWithTaps(const EncoderJob& job, const EncoderPoint& point, const NpuRunOptions& options,
+                 const std::function<void(const std::string& name, const Tensor& result)>& tap);
+
 // Names of presets and profiles that do not exist throw kInvalidArgument, listing what there is.
 void CheckNpuOptions(const NpuRunOptions& options);
-
-// Under which a passed verdict is kept: schedule, program, time model, model, speech and windows.
-std::string ProofKey(const EncoderJob& job, const encoder::Schedule& schedule);
-
-RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
-                           const NpuRunOptions& options, const Environment& environment);
 
 }  // namespace xdna::bench
 

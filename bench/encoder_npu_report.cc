@@ -5,35 +5,13 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <sstream>
 
+#include "bench/encoder_lines.h"
 #include "bench/encoder_report.h"
 #include "device/sim/timing.h"
 
 namespace xdna::bench {
 namespace {
-
-class Lines {
- public:
-  explicit Lines(const EncoderJob& job)
-      : mark_(job.chosen.synthetic ? "SYNTHETIC WEIGHTS | " : "") {}
-
-  template <typename... Args>
-  void operator()(fmt::format_string<Args...> format, Args&&... args) {
-    std::istringstream text(fmt::format(format, std::forward<Args>(args)...));
-    bool any = false;
-    for (std::string line; std::getline(text, line); any = true) text_ += mark_ + line + "\n";
-    if (!any) text_ += mark_ + "\n";
-  }
-  std::string Take() { return std::move(text_); }
-
- private:
-  std::string mark_, text_;
-};
-
-std::string Times(double rtf) {
-  return rtf < 10 ? fmt::format("{:.2f}x", rtf) : fmt::format("{:.0f}x", rtf);
-}
 
 // Of one stage, over all layers.
 struct Stage {
@@ -69,13 +47,12 @@ double BudgetMs(const EncoderJob& job, double target) {
 
 }  // namespace
 
-std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& results,
-                         const NpuRunOptions& options, double target) {
+std::string ModelLines(const EncoderJob& job, const NpuRunOptions& options, const std::string& of) {
   Lines line(job);
   const device::Preset& preset = device::FindPreset(options.preset);
   const encoder::CpuProfile& cpu = encoder::FindCpuProfile(options.cpu);
-  line("NPU        {} on {} ({}), MODELLED by time model {}: no hardware was used", job.shape.name,
-       preset.name, preset.device, device::TimeModelVersion());
+  line("NPU        {} on {} ({}), MODELLED by time model {}: no hardware was used", of, preset.name,
+       preset.device, device::TimeModelVersion());
   line("host       {}; cores compiled by {}; CPU parts by profile \"{}\": {}", options.host,
        options.codegen, cpu.name, cpu.what);
   line(
@@ -91,6 +68,12 @@ std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& re
         "           3001 positions and a seeded projection in place of the convolutions: no "
         "transcription");
   }
+  return line.Take();
+}
+
+std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& results,
+                         const NpuRunOptions& options, double target) {
+  Lines line(job);
   line("{}", "");
   const double full = 1e3 * kBudgetSeconds;
   line("{:17}{:>15} {:>8} {:<13}{:>9} {:>10} {:>7} {:<14}{:>8} {:>8} {:>8} {:>8} {:>9} {:>10}",
@@ -98,8 +81,9 @@ std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& re
        "compute", "DMA", "dispatch", "switch", "CPU", fmt::format("to {:.1f}", full));
   double before = 0;
   for (const NpuResult& r : results) {
-    const std::string claim =
-        r.schedule.claim.size() <= 14 ? r.schedule.claim : Times(r.schedule.claimed_rtf) + "*";
+    const std::string claim = r.schedule.claim.size() <= 14
+                                  ? r.schedule.claim
+                                  : TimesRealTime(r.schedule.claimed_rtf) + "*";
     if (!r.timed()) {
       line("{:17}{:>15} {:>8} {}", r.schedule.name, claim, "-", golden::Describe(r.verdict));
       continue;
@@ -108,30 +92,25 @@ std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& re
     line(
         "{:17}{:>15} {:>8} {:<13}{:9.1e} {:10.1f} {:>7} {:<14}{:8.1f} {:8.1f} {:8.1f} {:8.1f} "
         "{:9.1f} {:>10}",
-        r.schedule.name, claim, Times(r.Rtf(job)),
+        r.schedule.name, claim, TimesRealTime(r.Rtf(job)),
         fmt::format("{}{:.0f} %{}", "passed ", r.verdict.headroom_percent(),
                     r.kept_proof ? " k" : ""),
-        r.verdict.rel_l2, t.total, before > 0 ? Times(before / t.total) : "-", r.Bound(), t.compute,
-        t.dma, t.dispatch, t.change, t.cpu, fmt::format("{:+.1f}", t.total - full));
+        r.verdict.rel_l2, t.total, before > 0 ? TimesRealTime(before / t.total) : "-", r.Bound(),
+        t.compute, t.dma, t.dispatch, t.change, t.cpu, fmt::format("{:+.1f}", t.total - full));
     before = t.total;
   }
   line(
       "found: {:.2f} s of speech over the modelled time of {} window{}; the window's silence "
       "counts "
       "nowhere. Target {}: {:.1f} ms a window.",
-      job.audio.seconds, job.windows(), job.windows() == 1 ? "" : "s", Times(target),
+      job.audio.seconds, job.windows(), job.windows() == 1 ? "" : "s", TimesRealTime(target),
       BudgetMs(job, target));
   line(
       "k: proof kept from an earlier run of this very program, schedule, model and speech. DMA: "
       "the "
       "array running while its busiest core waits. *: \"{}\"",
       "2-3x more of a normalisation");
-  for (const NpuResult& r : results) {
-    if (!r.timed() || options.batch < 2) continue;
-    line("{:17}latency {:.2f} ms; {} windows: {:.2f} ms each", r.schedule.name, r.time.total,
-         options.batch, r.time.throughput);
-  }
-  return line.Take();
+  return ModelLines(job, options, job.shape.name) + line.Take();
 }
 
 std::string NpuProfileReport(const EncoderJob& job, const NpuResult& result) {
@@ -166,7 +145,7 @@ std::string NpuBudgetReport(const EncoderJob& job, const NpuResult& result, doub
   line("{}", "");
   line(
       "budget     {} of {:.2f} s of speech is {:.1f} ms a window; {} takes {:.1f} ms: {:.1f} ms {}",
-      Times(target), job.audio.seconds, budget, result.schedule.name, result.time.total,
+      TimesRealTime(target), job.audio.seconds, budget, result.schedule.name, result.time.total,
       std::abs(over), over > 0 ? "over it" : "within it");
   const NpuTime& t = result.time;
   const std::pair<const char*, double> parts[] = {{"compute", t.compute},

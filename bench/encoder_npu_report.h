@@ -9,8 +9,12 @@
 
 namespace xdna::bench {
 
-// Lines end in '\n'; with a synthetic model every line says so. What the times are modelled by, and
-// one line a schedule: claim, found, verdict, what bounds it, where the time goes.
+// Lines end in '\n'; with a synthetic model every line says so.
+
+// What the times are modelled by, and of what speech. `of`: the shape's name.
+std::string ModelLines(const EncoderJob& job, const NpuRunOptions& options, const std::string& of);
+
+// One line a schedule: claim, found, verdict, what bounds it, where the time goes.
 std::string LadderReport(const EncoderJob& job, const std::vector<NpuResult>& results,
                          const NpuRunOptions& options, double target);
 

@@ -4,6 +4,10 @@
 
 #include <map>
 #include <string>
+#include <utility>
+
+#include "base/sha256.h"
+#include "device/sim/timing.h"
 
 namespace xdna::bench {
 
@@ -34,6 +38,60 @@ RunRecord EncoderRecord(const EncoderJob& job, const EncoderResult& result, cons
   record.SetMetric("percent_of_peak", 100 * result.floor_s / result.median_s());
   // The floor with the margin of the peak's own measurement: see RunRecord::CheckFloor.
   record.CheckFloor(result.floor_s / 1.05);
+  return record;
+}
+
+RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
+                           const NpuRunOptions& options, const Environment& environment) {
+  SeriesKey key;
+  key.op = "encoder";
+  key.shape = job.chosen.synthetic ? "synthetic-" + job.shape.name : job.shape.name;
+  key.dtype = result.schedule.precision;
+  key.device = "npu";
+  key.preset = options.preset;
+  key.schedule = result.schedule.name;
+  key.tile = fmt::format("{}x{}x{}", result.schedule.tile_m, result.schedule.tile_k,
+                         result.schedule.tile_n);
+  key.batch = std::to_string(result.batch);
+  if (!result.variant.empty()) key.schedule += "," + result.variant;
+  if (result.reuse) key.reuse = encoder::KeepName(result.schedule.keep);
+  RunRecord record(key, Provenance::kModelled, RecordedVerdict(result.verdict, result.tolerance));
+  record.environment = environment;
+  const std::string schedule = encoder::ScheduleJson(result.schedule);
+  record.hashes = {{"model", job.chosen.model.sha256()}, {"audio", job.audio.sha256}};
+  record.SetMetric("audio_s", job.audio.seconds);
+  TimeModel model;
+  model.version = std::string(device::TimeModelVersion());
+  model.preset = options.preset;
+  model.host_profile = options.host;
+  model.codegen = options.codegen;
+  for (const device::TimingConstant& c : device::TimingConstants()) {
+    if (c.preset == "all" || c.preset == options.preset || c.preset == options.host) {
+      model.constants[std::string(c.name)] = c.value;
+    }
+  }
+  model.schedule = {{"schedule", Sha256(schedule.data(), schedule.size())},
+                    {"cpu_profile", options.cpu}};
+  record.model = model;
+  if (!result.timed()) return record;
+  const NpuTime& t = result.time;
+  std::map<std::string, double> times = {{"total", t.total / 1e3}};
+  const std::pair<const char*, double> parts[] = {{"compute", t.compute},
+                                                  {"dma", t.dma},
+                                                  {"dispatch", t.dispatch},
+                                                  {"switch", t.change},
+                                                  {"cpu", t.cpu}};
+  for (const auto& [name, ms] : parts) {
+    if (ms > 0) times[name] = ms / 1e3;
+  }
+  record.SetTimes(times, {t.total / 1e3});
+  record.set_scope("encoder");
+  record.SetMetric("flops", encoder::EncoderFlops(encoder::EncoderGraph(job.shape)));
+  record.SetMetric("rtf", result.Rtf(job));
+  record.SetMetric("peak_flops", PeakFlops(options.preset, result.schedule.precision));
+  record.SetMetric("percent_of_peak", result.PercentOfPeak(job, options));
+  record.SetMetric("ms_per_window_in_flight", t.throughput);
+  record.SetMetric("rtf_in_flight", result.RtfInFlight(job));
   return record;
 }
 

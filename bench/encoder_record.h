@@ -3,11 +3,16 @@
 #define BENCH_ENCODER_RECORD_H_
 
 #include "bench/encoder_measure.h"
+#include "bench/encoder_npu.h"
 #include "bench/environment.h"
 #include "bench/machine_peak.h"
 #include "bench/run_record.h"
 
 namespace xdna::bench {
+
+// One record of one schedule; without times where the verdict is not "passed".
+RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
+                           const NpuRunOptions& options, const Environment& environment);
 
 // One record of one precision: seconds a window in `times_s` ("total" and each
 // stage) and samples, RTF of scope "encoder".

@@ -8,10 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "encoder/precision_plan.h"
+
 namespace xdna::bench {
 namespace {
 
-constexpr const char* kSyntheticMark = "SYNTHETIC WEIGHTS | ";
 constexpr double kNamedShare = 0.05;
 
 // Of audio as it is: padding of the last window is not counted.
@@ -94,6 +95,10 @@ class Report {
            Percent(other, r.median_s()));
       Line("{:5} {:16} {:8.2f}   first window {:.1f} ms", "", "all", 1e3 * r.median_s(),
            1e3 * r.first_s);
+      if (r.variant.precision >= ops::Precision::kInt8) {
+        Line("{:5} {}", "",
+             encoder::Describe(encoder::MakePrecisionPlan(r.variant.precision, job_.shape.layers)));
+      }
       Line("");
     }
     Line("*          over {:.0f} % of the time", 100 * kNamedShare);

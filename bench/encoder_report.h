@@ -15,6 +15,8 @@ namespace xdna::bench {
 inline constexpr double kTargetRtf = 220;
 inline constexpr double kWindowSeconds = 30;
 inline constexpr double kBudgetSeconds = kWindowSeconds / kTargetRtf;
+// Begins each line about seeded weights.
+inline constexpr const char* kSyntheticMark = "SYNTHETIC WEIGHTS | ";
 
 // Lines end in '\n'. With a synthetic model every line says so. `command` is what runs
 // this again, without a precision. `color`: ANSI colours for verdicts.

@@ -214,6 +214,7 @@ void MeasureCompute(ThreadPool& pool, MachinePeak& peak) {
         Better(found, peak.bf16);
         break;
       case ops::Precision::kInt8:
+      case ops::Precision::kMixed:
         Better(found, peak.int8);
         break;
     }
@@ -236,6 +237,7 @@ const Peak& MachinePeak::Of(ops::Precision precision) const {
     case ops::Precision::kBf16:
       return bf16;
     case ops::Precision::kInt8:
+    case ops::Precision::kMixed:
       return int8;
   }
   return f32;

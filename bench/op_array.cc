@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +16,11 @@
 #include "base/program.h"
 #include "base/thread_pool.h"
 #include "bench/array_time.h"
+#include "bench/cpu_timeline.h"
+#include "bench/op_array_report.h"
+#include "bench/op_tune.h"
+#include "bench/progress.h"
+#include "bench/resume.h"
 #include "bench/run_record.h"
 #include "device/measure.h"
 #include "device/sim/timing.h"
@@ -23,165 +28,14 @@
 namespace xdna::bench {
 namespace {
 
-constexpr double kProgressSeconds = 0.5;
-
-struct Row {
-  OpPoint* point = nullptr;
-  ArrayTime time;
-  std::string bound;
-  bool timed = false;    // else the point's verdict says why not
-  bool checked = false;  // else only its time is known
-};
-
-double Rows(const OpPoint& point) {
-  const auto m = point.dims.find("m");
-  return static_cast<double>(m != point.dims.end() ? m->second : point.dims.at("u"));
-}
-
-std::string Heading(const ops::Contract& op, const OpPoint& point) {
-  return fmt::format("{}/{}/{}/{}", op.name, point.shape,
-                     ops::PrecisionName(point.variant.precision), ops::BackendName(point.variant));
-}
-
-std::string TableHeader() {
-  return fmt::format(
-      "  {:<7} {:<11} {:<13} {:>4} {:>6} {:<12} {:>10} {:>9} {:>9}  {:<8} {:>8} {:>7} {:>6} | "
-      "{:>8} {:>8} {:>8} {:>8} {:>8} {:>8} | {:>6}\n",
-      "batch", "reuse", "tile", "cols", "runs", "verdict", "ms", "us/row", "saved ms", "bound by",
-      "GOP/s", "of peak", "GB/s", "submit", "buffers", "sync", "context", "firmware", "array",
-      "host s");
-}
-
-std::string Verdict(const Row& row) {
-  if (!row.checked) return "-";
-  const golden::Verdict& verdict = row.point->verdict;
-  if (!verdict.passed()) return golden::StatusName(verdict.status);
-  return fmt::format("passed {:.0f} %", verdict.headroom_percent());
-}
-
-std::string Choice(const OpPoint& point) {
-  const ArrayChoice& a = point.array;
-  return fmt::format("  {:<7} {:<11} {:<13} {:>4}", a.batch == 0 ? "all" : std::to_string(a.batch),
-                     a.reuse, a.tile.empty() ? "best" : a.tile, a.columns);
-}
-
-std::string TableRow(const ops::Contract& op, const Row& row, const OpOptions& options,
-                     std::optional<double> saved_us) {
-  const OpPoint& point = *row.point;
-  std::string text = Choice(point);
-  if (!row.timed) {
-    return text + fmt::format(" {:>6} {:<12} {}\n", "-", golden::StatusName(point.verdict.status),
-                              point.verdict.reason);
-  }
-  const ArrayTime& t = row.time;
-  const double flops = op.flops(point.dims) / t.us * 1e6;
-  const ArrayPeak peak = ArrayPeakOf(options.npu.preset, point.variant.precision);
-  text += fmt::format(
-      " {:>6} {:<12} {:>10.4f} {:>9.3f} {:>9}  {:<8} {:>8.1f} {:>7} {:>6.2f} | {:>8.3f} {:>8.3f} "
-      "{:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} | {:>6.2f}\n",
-      t.totals.runs, Verdict(row), t.us / 1e3, t.us / Rows(point),
-      saved_us ? fmt::format("{:.3f}", *saved_us / 1e3) : "", row.bound, flops * 1e-9,
-      fmt::format("{:.1f} %", 100 * flops / peak.flops), t.bytes_per_s() * 1e-9,
-      t.split.submit / 1e3, t.split.buffers / 1e3, t.split.sync / 1e3, t.context_us() / 1e3,
-      t.split.firmware / 1e3, t.split.array / 1e3, t.host_s);
-  if (row.checked && !point.verdict.passed()) {
-    text += fmt::format("    {}\n", golden::Describe(point.verdict));
-    if (!point.repro.empty()) text += fmt::format("    repro: {}\n", point.repro);
-  }
-  return text;
-}
-
-std::string ModelLine(const device::DeviceOptions& npu) {
-  const device::Preset& preset = device::FindPreset(npu.preset);
-  const double bf16 = ArrayPeakOf(npu.preset, ops::Precision::kBf16).flops;
-  const double int8 = ArrayPeakOf(npu.preset, ops::Precision::kInt8).flops;
-  return fmt::format(
-      "MODELLED times of a simulated NPU: {} ({}, {:.1f} GHz), host profile {}, codegen {}, time "
-      "model {}\npeak bf16 {:.2f} TFLOP/s, int8 {:.2f} TOP/s, host memory {:.1f} GB/s; nothing "
-      "was measured on hardware\n",
-      preset.name, preset.device, preset.array.clock_hz * 1e-9, npu.host, npu.codegen,
-      device::TimeModelVersion(), bf16 * 1e-12, int8 * 1e-12,
-      ArrayPeakOf(npu.preset, ops::Precision::kBf16).bytes * 1e-9);
-}
-
-RunRecord RecordOf(const ops::Contract& op, const Row& row, const OpOptions& options,
-                   const OpSession& session) {
-  const OpPoint& point = *row.point;
-  const ArrayPeak peak = ArrayPeakOf(options.npu.preset, point.variant.precision);
-  SeriesKey key;
-  key.op = op.name;
-  key.shape = point.shape;
-  key.dtype = ops::PrecisionName(point.variant.precision);
-  key.device = ops::DeviceName(point.variant.device());
-  key.preset = options.npu.preset;
-  key.schedule = fmt::format("{},{},{},{}col", ops::BackendName(point.variant), options.npu.host,
-                             options.npu.codegen, point.array.columns);
-  key.tile = point.array.tile.empty() ? "best" : point.array.tile;
-  key.reuse = point.array.reuse;
-  key.batch = point.array.batch == 0 ? "all" : std::to_string(point.array.batch);
-  RunRecord record(key, Provenance::kModelled, RecordedVerdict(point.verdict, point.tolerance));
-  record.environment = session.environment;
-  record.hashes = {{"golden", session.golden_sha256}};
-  record.seed = session.seed;
-  record.model = TimeModel{std::string(device::TimeModelVersion()),
-                           options.npu.preset,
-                           options.npu.host,
-                           options.npu.codegen,
-                           {},
-                           {{"bound", row.bound}}};
-  record.SetMetric("flops", op.flops(point.dims));
-  record.SetMetric("bytes", op.bytes(point.dims, point.variant.precision));
-  record.SetMetric("peak_flops", peak.flops);
-  record.SetMetric("peak_bandwidth", peak.bytes);
-  if (!row.timed || !point.verdict.passed()) return record;
-  const device::TimeSplit& s = row.time.split;
-  std::map<std::string, double> times = {{"total", row.time.us * 1e-6}};
-  for (const auto& [name, us] : {std::pair<const char*, double>{"submit", s.submit},
-                                 {"buffers", s.buffers},
-                                 {"sync", s.sync},
-                                 {"context", row.time.context_us()},
-                                 {"firmware", s.firmware},
-                                 {"array", s.array}}) {
-    if (us > 0) times[name] = us * 1e-6;
-  }
-  record.SetTimes(times, {row.time.us * 1e-6});
-  record.SetMetric("flops_per_s", op.flops(point.dims) / row.time.us * 1e6);
-  record.SetMetric("percent_of_peak", 100 * op.flops(point.dims) / row.time.us * 1e6 / peak.flops);
-  record.CheckFloor(op.flops(point.dims) / peak.flops / 1.05);
-  return record;
-}
-
-// Says on a terminal, now and then, how far a long sweep is.
-class Progress {
- public:
-  explicit Progress(std::size_t all) : all_(all), on_(isatty(STDERR_FILENO) != 0) {}
-  ~Progress() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void Next(const std::string& name) {
-    ++done_;
-    const auto now = std::chrono::steady_clock::now();
-    if (!on_ || std::chrono::duration<double>(now - last_).count() < kProgressSeconds) return;
-    last_ = now;
-    shown_ = true;
-    fmt::print(stderr, "\r\033[K{}/{} {}", done_, all_, name);
-    std::fflush(stderr);
-  }
-
- private:
-  std::size_t all_, done_ = 0;
-  bool on_, shown_ = false;
-  std::chrono::steady_clock::time_point last_;
-};
+constexpr const char* kTuned = "tuned";
 
 class ArraySweep {
  public:
   ArraySweep(const ops::Contract& op, const golden::Store& store, const OpOptions& options,
              const OpSession& session)
       : op_(op),
+        store_(store),
         options_(options),
         session_(session),
         pool_(options.threads),
@@ -189,20 +43,21 @@ class ArraySweep {
 
   // Points of one shape and variant, in their order, as far as their tiles are given.
   void Each(std::vector<OpPoint*> points) {
-    fmt::print("\n{}\n{}", Heading(op_, *points.front()), TableHeader());
+    fmt::print("\n{}\n{}", ArrayHeading(op_, *points.front()), ArrayTableHeader());
     Progress progress(points.size());
-    const Row* before = nullptr;
-    std::vector<Row> rows;
+    const ArrayRow* before = nullptr;
+    std::vector<ArrayRow> rows;
     rows.reserve(points.size());
     for (OpPoint* point : points) {
       progress.Next(point->name);
-      Row& row = rows.emplace_back(Time(*point));
+      ArrayRow& row = rows.emplace_back(Time(*point));
       if (!options_.dry_run && row.timed) Check(row);
       std::optional<double> saved;
       if (before != nullptr && row.timed && before->point->array.batch == point->array.batch &&
           before->point->array.reuse != point->array.reuse) {
         saved = before->time.us - row.time.us;
       }
+      progress.Clear();
       Finish(row, saved);
       before = row.timed ? &row : nullptr;
     }
@@ -210,17 +65,17 @@ class ArraySweep {
 
   // Every tile of a point; the best is checked.
   void Tiles(const OpPoint& like) {
-    const std::int64_t rows = static_cast<std::int64_t>(Rows(like));
-    const std::int64_t batch = like.array.batch == 0 ? rows : std::min(rows, like.array.batch);
     std::vector<OpPoint> points;
-    for (std::string& tile : op_.array_tiles(like.dims, like.variant, batch, like.array.columns)) {
+    const ops::ArrayTiles tiles =
+        op_.array_tiles(like.dims, like.variant, BatchOf(like), like.array.columns);
+    for (const ops::ArrayTile& tile : tiles.legal) {
       points.push_back(like);
-      points.back().array.tile = std::move(tile);
+      points.back().array.tile = tile.name;
     }
-    fmt::print("\n{}: {} legal tiles, the fastest first\n{}", Heading(op_, like), points.size(),
-               TableHeader());
+    fmt::print("\n{}: {} legal tiles, the fastest first\n{}", ArrayHeading(op_, like),
+               points.size(), ArrayTableHeader());
     std::fflush(stdout);
-    std::vector<Row> timed;
+    std::vector<ArrayRow> timed;
     {
       Progress progress(points.size());
       for (OpPoint& point : points) {
@@ -228,23 +83,89 @@ class ArraySweep {
         timed.push_back(Time(point));
       }
     }
-    std::ranges::stable_sort(timed, {},
-                             [](const Row& row) { return std::pair(!row.timed, row.time.us); });
-    if (!options_.dry_run && !timed.empty() && timed.front().timed) Check(timed.front());
-    for (const Row& row : timed) Finish(row, {});
+    std::ranges::stable_sort(
+        timed, {}, [](const ArrayRow& row) { return std::pair(!row.timed, row.time.us); });
+    if (!options_.dry_run && !timed.empty() && timed.front().timed) {
+      timed.front().all_tiles = true;
+      Check(timed.front());
+    }
+    for (const ArrayRow& row : timed) Finish(row, {});
+  }
+
+  // A search, explained. With a file of records its winner becomes a point, for its record.
+  void Tune(OpPoint& point, const std::vector<std::size_t>& columns) {
+    if (options_.dry_run) return ShowRanking(point, columns);
+    const TunedOp tuned = Search(point, columns);
+    fmt::print("\n{}{}", TuneHeading(op_, point, tuned), ExplainTune(tuned.result));
+    std::fflush(stdout);
+    if (!tuned.result.winner) return NoWinner(tuned.result);
+    if (options_.json.empty()) return;
+    Choose(point, tuned.result.best().choice);
+    Each({&point});
+  }
+
+  // What --tile=tuned stands for; nothing changes where no tile wins.
+  void Resolve(OpPoint& point) {
+    const std::vector<std::size_t> columns =
+        options_.columns_chosen ? std::vector{point.array.columns} : kAllColumns;
+    if (options_.dry_run) return ShowRanking(point, columns);
+    const TunedOp tuned = Search(point, columns);
+    fmt::print("tuned: {}", TuneHeading(op_, point, tuned));
+    if (!tuned.result.winner) return NoWinner(tuned.result);
+    Choose(point, tuned.result.best().choice);
   }
 
   bool wrong() const { return wrong_; }
   double host_s() const { return host_s_; }
 
+  static inline const std::vector<std::size_t> kAllColumns = {1, 2, 4};
+
  private:
-  Row Time(OpPoint& point) {
-    Row row;
+  TunedOp Search(const OpPoint& point, const std::vector<std::size_t>& columns) {
+    TuneOptions tune;
+    tune.npu = options_.npu;
+    tune.seed = options_.seed;
+    tune.threads = options_.threads;
+    tune.simulate = static_cast<std::size_t>(options_.tune_simulate);
+    tune.cache = UserCacheFolder("tiles");
+    tune.again = options_.retune;
+    TunedOp tuned = TuneOp(op_, store_, point, columns, tune, pool_);
+    fmt::print(stderr, "{}", tuned.warnings);
+    host_s_ += tuned.host_s;
+    return tuned;
+  }
+
+  static void Choose(OpPoint& point, const TuneChoice& choice) {
+    point.array.tile = choice.tile;
+    point.array.columns = choice.columns;
+  }
+
+  // What the array can't do is no fault.
+  void NoWinner(const TuneResult& result) { wrong_ = wrong_ || RanWrong(result); }
+
+  void ShowRanking(const OpPoint& point, const std::vector<std::size_t>& columns) {
+    const TuneSpace space = TuneSpaceOf(op_, point, columns);
+    fmt::print("\n{}: {} legal tiles; those to be simulated, by the model alone\n",
+               ArrayHeading(op_, point), space.legal.size());
+    for (const TuneSpace::Entry& entry :
+         RankTiles(space, static_cast<std::size_t>(options_.tune_simulate))) {
+      fmt::print("  {:<16} {} columns {:>12.0f} cycles, bound by {}\n", entry.choice.tile,
+                 entry.choice.columns, entry.cycles, entry.bound);
+    }
+  }
+
+  ArrayRow Time(OpPoint& point) {
+    ArrayRow row;
     row.point = &point;
     if (!op_.Has(point.variant)) {
       point.verdict = golden::Verdict::Unsupported(
           fmt::format("{} has no {} on {}", op_.name, ops::PrecisionName(point.variant.precision),
                       ops::BackendName(point.variant)));
+      return row;
+    }
+    if (point.array.tile == kTuned) {
+      point.verdict = golden::Verdict::Unsupported(
+          options_.dry_run ? "not searched: nothing is run" : "no tile both runs and passes");
       return row;
     }
     try {
@@ -269,7 +190,7 @@ class ArraySweep {
     return inputs_;
   }
 
-  void Check(Row& row) {
+  void Check(ArrayRow& row) {
     const auto begin = std::chrono::steady_clock::now();
     device::DeviceOptions functional = options_.npu;
     functional.threads = options_.threads;
@@ -282,18 +203,30 @@ class ArraySweep {
     host_s_ += spent.count();
   }
 
-  void Finish(const Row& row, std::optional<double> saved) {
-    fmt::print("{}", TableRow(op_, row, options_, saved));
+  void Finish(const ArrayRow& row, std::optional<double> saved) {
+    fmt::print("{}", ArrayTableRow(op_, row, options_, saved));
     std::fflush(stdout);
     const bool unsupported = row.point->verdict.status == golden::Status::kUnsupported;
     const bool failed = row.checked && !row.point->verdict.passed() && !unsupported;
     wrong_ = wrong_ || failed;
     if (!options_.json.empty() && row.checked) {
-      AppendRecord(options_.json, RecordOf(op_, row, options_, session_));
+      AppendRecord(options_.json, ArrayRecordOf(op_, row, options_, session_));
     }
+    if (!options_.trace.empty() && row.checked && row.point->verdict.passed()) Trace(*row.point);
+  }
+
+  // Two calls, the first of which loads overlays.
+  void Trace(const OpPoint& point) {
+    device::DeviceOptions device = options_.npu;
+    device.keep_trace = true;
+    TimeOnArray(op_, point, Inputs(point), device, pool_);
+    const std::string path = TimelinePath(options_.trace, point.name, options_.points.size() > 1);
+    device::WriteTrace(path);
+    fmt::print("timeline   {}: two calls, MODELLED; open it in ui.perfetto.dev\n", path);
   }
 
   const ops::Contract& op_;
+  const golden::Store& store_;
   const OpOptions& options_;
   const OpSession& session_;
   ThreadPool pool_;
@@ -304,38 +237,93 @@ class ArraySweep {
   double host_s_ = 0;
 };
 
-constexpr const char* kFooter =
-    "\npassed N %: how much of the tolerance is left; -: timed, not checked. Times in ms, of one "
-    "call of the op whose\noverlay was loaded before, without what the host converts and pads. "
-    "saved ms: against the line above, of\nthe same batch. context: making it, loading its "
-    "overlay, "
-    "switching to it. GB/s: host memory that the array\nread and wrote, over the whole time.\n";
+bool SameButColumns(const OpPoint& a, const OpPoint& b) {
+  return a.shape == b.shape && a.variant == b.variant && a.array.batch == b.array.batch &&
+         a.array.reuse == b.array.reuse;
+}
+
+// A search for each point, over all the columns that it is there with.
+void TuneAll(std::vector<OpPoint*> points, const OpOptions& options, ArraySweep& sweep) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    std::vector<std::size_t> columns;
+    for (std::size_t j = i; j < points.size(); ++j) {
+      if (points[j] == nullptr || !SameButColumns(*points[i], *points[j])) continue;
+      columns.push_back(points[j]->array.columns);
+      if (j != i) points[j] = nullptr;
+    }
+    std::ranges::sort(columns);
+    sweep.Tune(*points[i], options.columns_chosen ? columns : ArraySweep::kAllColumns);
+    std::erase(points, nullptr);
+  }
+}
+
+// A table for each shape and variant, in the order of their first points.
+std::vector<OpPoint*> ByTable(const std::vector<OpPoint*>& points) {
+  std::vector<OpPoint*> sorted;
+  std::set<const OpPoint*> taken;
+  for (OpPoint* first : points) {
+    for (OpPoint* point : points) {
+      const bool same = point->shape == first->shape && point->variant == first->variant;
+      if (same && taken.insert(point).second) sorted.push_back(point);
+    }
+  }
+  return sorted;
+}
+
+void SweepAll(const std::vector<OpPoint*>& points, ArraySweep& sweep) {
+  std::vector<OpPoint*> group;
+  const auto flush = [&] {
+    if (!group.empty()) sweep.Each(std::exchange(group, {}));
+  };
+  for (OpPoint* point : ByTable(points)) {
+    const bool same = group.empty() || (group.front()->shape == point->shape &&
+                                        group.front()->variant == point->variant);
+    if (!same || point->array.tile == "*") flush();
+    if (point->array.tile == "*") {
+      sweep.Tiles(*point);
+    } else {
+      group.push_back(point);
+    }
+  }
+  flush();
+}
+
+// Without those that the file of records has; their number is printed.
+std::vector<OpPoint*> NotDone(const ops::Contract& op, std::vector<OpPoint*> points,
+                              const OpOptions& options, const OpSession& session) {
+  if (!options.resume) return points;
+  DoneSeries done(options.json, session.environment, std::string(device::TimeModelVersion()));
+  std::erase_if(points, [&](const OpPoint* point) {
+    const SeriesKey key = ArraySeriesOf(op, *point, options);
+    const bool has = point->array.tile == "*" ? done.HasAllTiles(key) : done.Has(key);
+    if (has) done.Skip();
+    return has;
+  });
+  fmt::print("{}", done.Describe());
+  return points;
+}
 
 }  // namespace
 
 int RunOnArray(const ops::Contract& op, const golden::Store& store, OpOptions& options,
                const OpSession& session) {
   ArraySweep sweep(op, store, options, session);
-  fmt::print("{}", ModelLine(options.npu));
-  std::vector<OpPoint*> group;
-  const auto flush = [&] {
-    if (!group.empty()) sweep.Each(std::exchange(group, {}));
-  };
-  std::size_t count = 0;
+  fmt::print("{}", ArrayModelLine(options.npu));
+  std::vector<OpPoint*> points;
   for (OpPoint& point : options.points) {
     if (point.variant.backend != ops::Backend::kArray) continue;
-    ++count;
-    const bool same = group.empty() || (group.front()->shape == point.shape &&
-                                        group.front()->variant == point.variant);
-    if (!same || point.array.tile == "*") flush();
-    if (point.array.tile == "*") {
-      sweep.Tiles(point);
-    } else {
-      group.push_back(&point);
-    }
+    if (point.array.tile == kTuned) sweep.Resolve(point);
+    points.push_back(&point);
   }
-  flush();
-  fmt::print("{}{} points, {:.1f} s on this host\n", kFooter, count, sweep.host_s());
+  const std::size_t count = points.size();
+  if (options.tune) {
+    TuneAll(std::move(points), options, sweep);
+  } else {
+    points = NotDone(op, std::move(points), options, session);
+    SweepAll(points, sweep);
+    fmt::print("{}{} points, {:.1f} s on this host\n", ArrayFooter(), points.size(),
+               sweep.host_s());
+  }
   if (options.dry_run) fmt::print("\n{} points, nothing was run\n", count);
   return sweep.wrong() ? kExitWrong : kExitOk;
 }

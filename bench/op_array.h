@@ -11,8 +11,9 @@ namespace xdna::bench {
 
 // Times the array's points of `options`, checks them unless `options.dry_run`, prints a table for
 // each shape and precision, and appends records. Points whose tile is "*" are timed for each tile;
-// their table has the fastest first, and of them only that one is checked. Returns the program's
-// exit status.
+// their table has the fastest first, and of them only that one is checked. Points whose tile is
+// "tuned" get what a search finds; with `options.tune` every point is one search, which explains
+// its choice. Returns the program's exit status.
 int RunOnArray(const ops::Contract& op, const golden::Store& store, OpOptions& options,
                const OpSession& session);
 

@@ -21,9 +21,12 @@ def op_bench(op, name = None):
         data = ["//golden:" + op],
         local_defines = ["XDNA_OP=\\\"%s\\\"" % op],
         deps = [
+            ":cpu_timeline",
             ":environment",
             ":op_bench",
             ":peak",
+            ":progress",
+            ":resume",
             ":run_record",
             ":suggest",
             "//base:error",

@@ -69,6 +69,16 @@ refuses 2 "'--benchmark_mintime=1' is not an option" --benchmark_mintime=1
 refuses 2 "known: console json csv" --benchmark_format=xml
 refuses 3 "/nowhere/runs.jsonl" --json=/nowhere/runs.jsonl
 
+refuses 2 "--batch is for the NPU; add --device=npu" --batch=8
+refuses 2 "--columns is for the NPU" --columns=2
+refuses 2 "--tune is for the NPU" --tune
+refuses 2 "use one" --device=npu --sweep='columns=2' --columns=1
+refuses 2 "5 is not from 1 to 4" --device=npu --columns=5
+refuses 2 "the tile that --tile='8x8x8' names" --device=npu --tune --tile=8x8x8
+refuses 2 "--tune is for the whole array" --device=npu --backend=tile --tune
+refuses 2 "--tune_simulate" --device=npu --tune --tune_simulate=0
+refuses 2 "--resume: needs the file of records" --resume
+
 prints "bazel run //bench:linear -- --sweep=" --help
 prints "weight   [n,k]" --list
 prints "exact0" --list
@@ -92,7 +102,49 @@ prints "legal tiles, the fastest first" "${array[@]}" --sweep='tile=*'
 prints "1 points, nothing was run" "${array[@]}" --dry_run
 grep -q ' dispatch ' "$TEST_TMPDIR/out" || fail "array: no bound"
 prints "exact0/int8/array: passed" --repro=exact0/int8/array
+
+# Columns, batches and reuse in one table; what was done is not done again.
+readonly swept=("${array[@]}" --columns=1,2,4 --batch=8,40 "--json=$TEST_TMPDIR/swept.jsonl")
+prints "6 points, " "${swept[@]}"
+(($(grep -cE ' passed [0-9]+ % ' "$TEST_TMPDIR/out") == 6)) || fail "columns: not six verdicts"
+grep -q '"overlay":"[0-9a-f]\{64\}"' "$TEST_TMPDIR/swept.jsonl" || fail "no overlay in a record"
+grep -q '"shim_read_words_per_cycle":' "$TEST_TMPDIR/swept.jsonl" || fail "no constants in a record"
+prints "resumed: 6 points are in $TEST_TMPDIR/swept.jsonl already" "${swept[@]}" --resume
+prints "resumed: 4 points" "${array[@]}" --columns=1,2 --batch=8,20,40 --resume \
+  "--json=$TEST_TMPDIR/swept.jsonl"
+(($(wc -l <"$TEST_TMPDIR/swept.jsonl") == 8)) || fail "resume: not two records more"
+
+# The tile search: explained, kept, found again, and made again where the file is damaged.
+export XDG_CACHE_HOME=$TEST_TMPDIR/cache
+prints "those to be simulated, by the model alone" "${array[@]}" --tune --dry_run
+[[ ! -e $XDG_CACHE_HOME ]] || fail "a dry run kept something"
+prints "searched in" "${array[@]}" --tune --tune_simulate=6
+cp "$TEST_TMPDIR/out" "$TEST_TMPDIR/searched"
+for text in ' legal tiles, [0-9]+ simulated; refused: ' '  winner .* on [124] columns?: .* passed' \
+  '  runner-up .* % slower ' '  best on '; do
+  grep -qE "$text" "$TEST_TMPDIR/searched" || fail "--tune: no '$text'"
+done
+prints "from the cache, found 20" "${array[@]}" --tune --tune_simulate=6
+diff <(grep '^  ' "$TEST_TMPDIR/out") <(grep '^  ' "$TEST_TMPDIR/searched") || fail "cached: differs"
+prints "searched in" "${array[@]}" --retune --tune_simulate=6
+prints "searched in" "${array[@]}" --tune --tune_simulate=6 --preset=hpt-1.6
+for file in "$XDG_CACHE_HOME"/xdna-whisper-bench/tiles/*.json; do echo '{' >"$file"; done
+prints "searched in" "${array[@]}" --tune --tune_simulate=6
+grep -q 'warning: .*json: line: not JSON.*; not used' "$TEST_TMPDIR/err" || fail "no warning"
+prints "tuned: " "${array[@]}" --tile=tuned --tune_simulate=6
+grep -q 'from the cache' "$TEST_TMPDIR/out" || fail "--tile=tuned: not from the cache"
+tile=$(sed -nE 's/^  winner +([0-9x]+) on .*/\1/p' "$TEST_TMPDIR/searched")
+grep -qE "^  all +context +$tile .* passed" "$TEST_TMPDIR/out" || fail "--tile=tuned: not $tile"
+
 prints "linear/m=16,k=512,n=2048/f32/fast" --benchmark_list_tests --sweep='m=16'
+
+# On the CPU too.
+readonly cpu=(--sweep='m=4 k=16 n=16,32' --precision=f32 --benchmark_min_time=0.001
+  "--json=$TEST_TMPDIR/cpu.jsonl")
+prints "passed" "${cpu[@]}" --match=n=32
+prints "resumed: 1 points" "${cpu[@]}" --resume
+prints "resumed: 2 points" "${cpu[@]}" --resume
+(($(wc -l <"$TEST_TMPDIR/cpu.jsonl") == 2)) || fail "resume on the CPU: not two records"
 
 # Google Benchmark's own files, and a filter of its own.
 prints "passed" --sweep='m=4 k=16 n=16,32' --match=n=32/f32 --benchmark_min_time=0.001 \

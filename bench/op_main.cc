@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "base/sha256.h"
 #include "base/thread_pool.h"
+#include "bench/cpu_timeline.h"
 #include "bench/environment.h"
 #include "bench/machine_peak.h"
 #include "bench/op_array.h"
@@ -26,6 +27,8 @@
 #include "bench/op_report.h"
 #include "bench/op_shape.h"
 #include "bench/op_tile.h"
+#include "bench/progress.h"
+#include "bench/resume.h"
 #include "bench/run_record.h"
 #include "bench/suggest.h"
 #include "golden/store.h"
@@ -133,7 +136,8 @@ class Reporter : public benchmark::BenchmarkReporter {
         options_(options),
         session_(std::move(session)),
         peak_(MeasurePeak(options.threads)),
-        table_(options.points, ColorWanted()) {
+        table_(options.points, ColorWanted()),
+        progress_(options.points.size()) {
     if (options.own_display) display_.reset(benchmark::CreateDefaultDisplayReporter());
   }
 
@@ -141,6 +145,7 @@ class Reporter : public benchmark::BenchmarkReporter {
     if (display_) return display_->ReportContext(context);
     fmt::print("{}\n{}", MachineLine(session_.environment, peak_), table_.Header());
     std::fflush(stdout);
+    progress_.Next(options_.points.front().name);
     return true;
   }
 
@@ -174,8 +179,11 @@ class Reporter : public benchmark::BenchmarkReporter {
       limits = LimitsOf(op_, point, peak_);
     }
     const RunRecord record = RecordOf(op_, point, limits, session_);
+    progress_.Clear();
     if (!display_) fmt::print("{}", table_.Row(point, limits, record));
     std::fflush(stdout);
+    const std::size_t next = static_cast<std::size_t>(&point - options_.points.data()) + 1;
+    if (!display_ && next < options_.points.size()) progress_.Next(options_.points[next].name);
     if (!options_.json.empty()) AppendRecord(options_.json, record);
     const bool unsupported = point.verdict.status == golden::Status::kUnsupported;
     timed_ += point.verdict.passed() ? 1 : 0;
@@ -187,6 +195,7 @@ class Reporter : public benchmark::BenchmarkReporter {
   const OpSession session_;
   const MachinePeak& peak_;
   const OpTable table_;
+  Progress progress_;
   std::unique_ptr<benchmark::BenchmarkReporter> display_;
   std::set<const OpPoint*> reported_;
   int timed_ = 0;
@@ -206,6 +215,27 @@ void StartGoogleBenchmark(const OpOptions& options) {
   }
 }
 
+// Without those that the file of records has; their number is printed.
+void LeaveOutDone(const ops::Contract& op, const OpSession& session, OpOptions& options) {
+  DoneSeries done(options.json, session.environment, "");
+  std::erase_if(options.points, [&](const OpPoint& point) {
+    const bool has = done.Has(SeriesOf(op, point, session.environment.threads));
+    if (has) done.Skip();
+    return has;
+  });
+  fmt::print("{}", done.Describe());
+}
+
+void WriteTimelines(const OpOptions& options, OpRunner& runner) {
+  for (const OpPoint& point : options.points) {
+    if (!point.verdict.passed()) continue;
+    const std::string path = TimelinePath(options.trace, point.name, options.points.size() > 1);
+    runner.Trace(point, path);
+    if (options.own_display) continue;
+    fmt::print("timeline   {}: one run, measured; open it in ui.perfetto.dev\n", path);
+  }
+}
+
 int Run(const ops::Contract& op, const golden::Store& store, OpOptions& options) {
   StartGoogleBenchmark(options);
   OpSession session;
@@ -213,6 +243,8 @@ int Run(const ops::Contract& op, const golden::Store& store, OpOptions& options)
   session.golden_sha256 = Sha256OfFile(store.path());
   session.seed = options.seed;
   if (!options.json.empty()) CheckAppendable(options.json);
+  if (options.resume) LeaveOutDone(op, session, options);
+  if (options.points.empty()) return kExitOk;
 
   ThreadPool pool(options.threads);
   OpRunner runner(op, store, pool, options.seed, isatty(STDERR_FILENO) != 0);
@@ -235,6 +267,7 @@ int Run(const ops::Contract& op, const golden::Store& store, OpOptions& options)
                op.name);
     return kExitWrong;
   }
+  if (!options.trace.empty()) WriteTimelines(options, runner);
   return reporter.wrong() == 0 ? kExitOk : kExitWrong;
 }
 

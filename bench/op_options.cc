@@ -5,10 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/cpu.h"
@@ -18,6 +21,7 @@
 #include "bench/op_shape.h"
 #include "bench/suggest.h"
 #include "bench/sweep.h"
+#include "bench/tune.h"
 #include "device/sim/timing.h"
 
 namespace xdna::bench {
@@ -27,12 +31,21 @@ constexpr int kMostThreads = 1024;
 constexpr std::size_t kOwnBenchmarkArguments = 2;  // the program and the least time
 
 struct Typed {
-  std::string sweep, precision, backend, match, device = "cpu";
+  std::string sweep, precision, backend, match, device = "cpu", isa;
   std::map<std::string, std::string> axes;  // options that say what an axis of the sweep would
+  // The same of the NPU's array.
+  std::pair<std::string_view, std::string> array[4] = {
+      {"batch", ""}, {"reuse", ""}, {"tile", ""}, {"columns", ""}};
 };
 
-// Axes that only the NPU's array has.
+// Axes that only the NPU's array has, and what --help says of them.
 constexpr std::string_view kArrayAxes[] = {"batch", "reuse", "tile", "columns"};
+constexpr const char* kArrayHelp[] = {
+    "npu: rows of a run; default all",
+    "npu: what is kept from run to run: fresh,bo,context,runlist:N; default context",
+    "npu: names that --tile='*' lists, * for all, tuned for the one that --tune finds; default the "
+    "first by the model",
+    "npu: columns of the array, 1 to 4; default 4"};
 
 // Google Benchmark ends the program with status 0 where it is told an unknown format.
 void CheckBenchmarkArgument(const std::string& argument) {
@@ -118,18 +131,23 @@ std::string ArrayName(const SweepPoint& choice) {
   return name;
 }
 
-std::vector<OpPoint> PointsOf(const ops::Contract& op, ops::Device device, const Typed& typed) {
+std::vector<OpPoint> PointsOf(const ops::Contract& op, OpOptions& options, const Typed& typed) {
+  const ops::Device device = options.device;
   const std::vector<SweepAxis> axes = AxesOf(op, device);
   std::vector<SweepChoice> choices;
   if (!typed.sweep.empty()) {
     choices = WithContext("--sweep", [&] { return ParseSweep(typed.sweep, axes); });
   }
   for (const auto& [name, values] : typed.axes) AddOption(name, values, axes, choices);
+  for (const auto& [name, values] : typed.array) {
+    if (!values.empty()) AddOption(std::string(name), values, axes, choices);
+  }
   AddOption("precision", typed.precision, axes, choices);
   AddOption("backend", typed.backend, axes, choices);
   if (!Chooses(choices, "backend")) {
     choices.push_back({"backend", {device == ops::Device::kCpu ? "fast" : "array"}});
   }
+  options.columns_chosen = Chooses(choices, "columns");
   // What was not asked for by name is left out where the op does not have it.
   const bool named = Chooses(choices, "precision");
   if (!named) AddOption("precision", "*", axes, choices);
@@ -175,7 +193,9 @@ std::vector<OpPoint> Matching(std::vector<OpPoint> points, const std::string& ma
 // What only one of the devices can do.
 void CheckDevice(const OpOptions& options, const CLI::App& app) {
   if (options.device == ops::Device::kCpu) {
-    for (const char* name : {"--list_tiles", "--preset", "--host", "--codegen"}) {
+    for (const char* name :
+         {"--list_tiles", "--preset", "--host", "--codegen", "--batch", "--reuse", "--tile",
+          "--columns", "--tune", "--retune", "--tune_simulate"}) {
       if (app.count(name) == 0) continue;
       Throw(ErrorCode::kInvalidArgument, "{} is for the NPU; add --device=npu", name);
     }
@@ -195,9 +215,27 @@ void CheckPoints(const OpOptions& options) {
       Throw(ErrorCode::kInvalidArgument,
             "--json is for times, and a single tile has none; use --backend=array");
     }
+    if (point.variant.backend == ops::Backend::kTile && !options.trace.empty()) {
+      Throw(ErrorCode::kInvalidArgument,
+            "--trace is of a run, and a single tile has none; use --backend=array");
+    }
     if (point.variant.backend == ops::Backend::kArray && options.list_tiles) {
       Throw(ErrorCode::kInvalidArgument,
             "--list_tiles is for one tile; --sweep='tile=*' lists the array's, with times");
+    }
+  }
+}
+
+void CheckTuning(OpOptions& options) {
+  options.tune = options.tune || options.retune;
+  for (const OpPoint& point : options.points) {
+    if (!options.tune) return;
+    if (point.variant.backend != ops::Backend::kArray) {
+      Throw(ErrorCode::kInvalidArgument, "--tune is for the whole array; use --backend=array");
+    }
+    if (!point.array.tile.empty()) {
+      Throw(ErrorCode::kInvalidArgument, "--tune looks for the tile that --tile={} names; use one",
+            Quoted(point.array.tile));
     }
   }
 }
@@ -209,6 +247,19 @@ void AddNpuOptions(CLI::App& app, OpOptions& options) {
       ->capture_default_str();
   app.add_option("--codegen", options.npu.codegen, "npu: who compiled the cores' programs")
       ->check(CLI::IsMember({"chess", "peano"}))
+      ->capture_default_str();
+}
+
+void AddArrayOptions(CLI::App& app, OpOptions& options, Typed& typed) {
+  for (std::size_t i = 0; i < std::size(kArrayAxes); ++i) {
+    app.add_option(fmt::format("--{}", kArrayAxes[i]), typed.array[i].second, kArrayHelp[i]);
+  }
+  app.add_flag("--tune", options.tune,
+               "npu: search the tile and columns: ranked by the model, the best simulated, the "
+               "winner verified and kept in the user's cache");
+  app.add_flag("--retune", options.retune, "npu: search even where the cache has it");
+  app.add_option("--tune_simulate", options.tune_simulate, "npu: tiles that a search simulates")
+      ->check(CLI::Range(1, 100000))
       ->capture_default_str();
 }
 
@@ -225,6 +276,7 @@ void AddSizes(CLI::App& app, const ops::Contract& op, Typed& typed) {
 OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   OpOptions options;
   options.threads = AvailableCpus();
+  options.tune_simulate = static_cast<int>(kTuneSimulated);
   Typed typed;
   CLI::App app(fmt::format(
       "{}: {}. Verifies, times and compares with what this machine can do.\n\n"
@@ -243,12 +295,19 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
       "--backend", typed.backend,
       "cpu: fast,eigen, default fast; npu: array,tile and what --list shows, default array");
   AddNpuOptions(app, options);
+  AddArrayOptions(app, options, typed);
   AddSizes(app, op, typed);
   app.add_option("--threads", options.threads, "default: the CPUs that this process may use")
       ->check(CLI::Range(1, kMostThreads));
+  app.add_option("--isa", typed.isa,
+                 "cpu: no better instructions than portable, avx2, avx512, avx512_bf16 or amx");
   app.add_option("--seed", options.seed, "of the inputs")->check(CLI::NonNegativeNumber);
   app.add_option("--match", typed.match, "only the points whose names match this expression");
   app.add_option("--json", options.json, "append run records to this file");
+  app.add_option("--trace", options.trace,
+                 "timeline of a run for ui.perfetto.dev; of many points in FILE.POINT.json");
+  app.add_flag("--resume", options.resume,
+               "leave out points that the --json file has, of this revision and time model");
   app.add_option("--repro", options.repro, "run one golden check, CASE/PRECISION/BACKEND");
   app.add_flag("--list", options.list, "operands, default sizes, variants and golden cases");
   app.add_flag(
@@ -260,7 +319,9 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   const std::vector<const char*> rest = SplitOff(argc, argv, options);
   options.help = !ParseOptions(app, static_cast<int>(rest.size()), rest.data());
   if (options.help) return options;
+  if (app.count("--isa") != 0) WithContext("--isa", [&] { LimitCpu(IsaFromName(typed.isa)); });
   if (!options.json.empty()) options.json = UserPath(options.json);
+  if (!options.trace.empty()) options.trace = UserPath(options.trace);
   for (const char* name : {"--sweep", "--precision", "--backend", "--match", "--repro", "--json"}) {
     if (app.count(name) != 0 && app.get_option(name)->as<std::string>().empty()) {
       Throw(ErrorCode::kInvalidArgument, "{}: empty", name);
@@ -269,8 +330,12 @@ OpOptions ParseOpOptions(const ops::Contract& op, int argc, char** argv) {
   options.device = WithContext("--device", [&] { return ops::DeviceFromName(typed.device); });
   CheckDevice(options, app);
   if (options.list_tiles && typed.backend.empty()) typed.backend = "tile";
-  options.points = Matching(PointsOf(op, options.device, typed), typed.match);
+  options.points = Matching(PointsOf(op, options, typed), typed.match);
   CheckPoints(options);
+  CheckTuning(options);
+  if (options.resume && options.json.empty()) {
+    Throw(ErrorCode::kInvalidArgument, "--resume: needs the file of records, --json=FILE");
+  }
   return options;
 }
 

@@ -13,6 +13,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "bench/cpu_timeline.h"
+#include "bench/environment.h"
+#include "ops/internal/profile.h"
 
 namespace xdna::bench {
 namespace {
@@ -164,6 +167,15 @@ void OpRunner::Sample(OpPoint& point) {
   const double begin = Now();
   for (std::int64_t i = 0; i < batch_; ++i) instance_->Run();
   point.samples.push_back((Now() - begin) / static_cast<double>(batch_));
+}
+
+void OpRunner::Trace(const OpPoint& point, const std::string& path) {
+  ops::Profile profile;
+  const ops::CpuContext context = {context_.pool, &profile};
+  const auto instance = op_.make(point.dims, ExpectedOf(point)->in, point.variant, context);
+  instance->Run();  // its pages are there now
+  WriteCpuTimeline(path, point.name, CurrentEnvironment(context_.pool->threads()), *context_.pool,
+                   profile, [&] { instance->Run(); });
 }
 
 void OpRunner::Run(OpPoint& point, benchmark::State& state) {

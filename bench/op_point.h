@@ -68,6 +68,9 @@ class OpRunner {
   // The verdict alone, without a time; on the NPU's array with `array`, which may be null.
   void Check(OpPoint& point, ops::ArrayDevice* array = nullptr);
 
+  // One more run of a point that passed, on the CPU, as a timeline in the file `path`.
+  void Trace(const OpPoint& point, const std::string& path);
+
   // The inputs of a point, which a reference goes with.
   const TensorMap& InputsOf(const OpPoint& point) { return ExpectedOf(point)->in; }
 

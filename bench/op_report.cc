@@ -38,15 +38,20 @@ OpLimits LimitsOf(const ops::Contract& op, const OpPoint& point, const MachinePe
 
 double FloorSeconds(const OpLimits& limits) { return limits.compute_s() / kPeakMargin; }
 
-RunRecord RecordOf(const ops::Contract& op, const OpPoint& point, const OpLimits& limits,
-                   const OpSession& session) {
+SeriesKey SeriesOf(const ops::Contract& op, const OpPoint& point, int threads) {
   SeriesKey key;
   key.op = op.name;
   key.shape = point.shape;
   key.dtype = ops::PrecisionName(point.variant.precision);
   key.device = ops::DeviceName(point.variant.device());
-  key.preset = fmt::format("threads={}", session.environment.threads);
+  key.preset = fmt::format("threads={}", threads);
   key.schedule = ops::BackendName(point.variant);
+  return key;
+}
+
+RunRecord RecordOf(const ops::Contract& op, const OpPoint& point, const OpLimits& limits,
+                   const OpSession& session) {
+  const SeriesKey key = SeriesOf(op, point, session.environment.threads);
   RunRecord record(key, Provenance::kMeasured, RecordedVerdict(point.verdict, point.tolerance));
   record.environment = session.environment;
   record.hashes = {{"golden", session.golden_sha256}};

@@ -39,6 +39,8 @@ struct OpSession {
   std::uint64_t seed = 0;
 };
 
+// Of a measured record.
+SeriesKey SeriesOf(const ops::Contract& op, const OpPoint& point, int threads);
 RunRecord RecordOf(const ops::Contract& op, const OpPoint& point, const OpLimits& limits,
                    const OpSession& session);
 

@@ -44,7 +44,7 @@ TEST(OpShape, AxesAreSizesPrecisionsAndBackends) {
   EXPECT_EQ(npu[5].name, "reuse");
   EXPECT_EQ(npu[6].name, "tile");
   EXPECT_EQ(npu[7].name, "columns");
-  EXPECT_THAT(npu[3].words, ElementsAre("tile", "array", "tile_stock", "tile_floor"));
+  EXPECT_THAT(npu[3].words, ElementsAre("tile", "array", "tile_table", "tile_stock", "tile_floor"));
 }
 
 TEST(OpShape, PointsReplaceDefaults) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/cpu.h"
@@ -28,6 +29,8 @@
 #include "encoder/npu_encoder.h"
 #include "encoder/npu_options.h"
 #include "encoder/schedule.h"
+#include "encoder/verify.h"
+#include "golden/compare.h"
 #include "golden/hdf5_file.h"
 #include "ops/contract.h"
 
@@ -39,11 +42,12 @@ constexpr const char* kHelp =
     "/encoder/output [windows,positions,d], both f32, with attributes that say of what and how.\n";
 constexpr const char* kExamples =
     "Example:\n"
-    "  bazel run //tools:encode -- --audio=talk.flac --out=talk.h5 --precision=bf16\n";
+    "  bazel run //tools:encode -- --audio=talk.flac --out=f32.h5\n"
+    "  bazel run //tools:encode -- --audio=talk.flac --out=npu.h5 --device=npu --against=f32.h5\n";
 
 struct Options {
   std::vector<std::string> audio;
-  std::string out, model, geometry, precision, backend = "fast";
+  std::string out, against, model, geometry, precision, backend = "fast";
   std::string device = "cpu", schedule = "phase6-resident", preset = "phx-1.0";
   int threads = AvailableCpus();
 };
@@ -102,12 +106,62 @@ Encode NpuEncode(const encoder::Model& model, const encoder::EncoderShape& shape
   };
 }
 
+constexpr const char* kOutput = "/encoder/output";
+
+// An output of the same speech and model that this program wrote earlier. Throws kInvalidArgument
+// for one that is of another.
+Tensor ReadReference(const std::string& path, const encoder::ChosenModel& chosen,
+                     const encoder::EncoderShape& shape, const encoder::Audio& audio) {
+  return WithContext("--against", [&] {
+    const Hdf5File file = Hdf5File::Open(UserPath(path));
+    const std::pair<const char*, std::string> same[] = {{"kind", "encoder_output"},
+                                                        {"geometry", shape.name},
+                                                        {"model_sha256", chosen.model.sha256()},
+                                                        {"audio_sha256", audio.sha256}};
+    for (const auto& [name, want] : same) {
+      const std::string found =
+          file.HasAttribute("/", name) ? file.StringAttribute("/", name) : "nothing";
+      if (found == want) continue;
+      Throw(ErrorCode::kInvalidArgument, "{}: its {} is {}, this run's {}", path, name, found,
+            want);
+    }
+    return file.Read(kOutput);
+  });
+}
+
+// --against: each window by the limits of the precision; the worst is printed.
+int Compare(const Options& options, const Tensor& output, const Tensor& reference) {
+  if (output.shape() != reference.shape()) {
+    Throw(ErrorCode::kInvalidArgument, "--against={}: its output is {}, this run's {}",
+          options.against, ShapeString(reference.shape()), ShapeString(output.shape()));
+  }
+  const golden::Tolerance limits =
+      encoder::OutputTolerance(ops::PrecisionFromName(options.precision));
+  const std::int64_t rows = output.dim(1), d = output.dim(2);
+  golden::Verdict worst;
+  for (std::int64_t w = 0; w < output.dim(0); ++w) {
+    const auto window = [&](const Tensor& t) {
+      return TensorView(t.data<float>() + w * rows * d, {rows, d});
+    };
+    const golden::Verdict verdict = golden::Compare(window(output), window(reference), limits);
+    if (w == 0 || !verdict.passed() || verdict.used > worst.used) worst = verdict;
+    if (!verdict.passed()) break;
+  }
+  fmt::print("against {}: {}; worst window: rel-L2 {:.1e} of at most {:g}, cosine {:.6f}\n",
+             options.against, golden::Describe(worst), worst.rel_l2, limits.rel_l2, worst.cosine);
+  return worst.passed() ? kExitOk : kExitWrong;
+}
+
 int Main(int argc, char** argv) {
   Options options;
   CLI::App app(kHelp, "encode");
   app.add_option("--audio", options.audio, "sound file; may be given again: they are joined")
       ->required();
   app.add_option("--out", options.out, "HDF5 file to write")->required();
+  app.add_option(
+      "--against", options.against,
+      "an --out file of the same speech, of f32 say: exit code 1 where this run's output "
+      "is not the same within its precision's limits");
   app.add_option("--model", options.model,
                  "checkpoint: CTranslate2, safetensors, ggml or our HDF5; file or folder");
   app.add_option("--geometry", options.geometry, "the model's own (default) or seed-3001");
@@ -144,6 +198,8 @@ int Main(int argc, char** argv) {
   const encoder::Audio audio = encoder::ChooseAudio(options.audio);
   const encoder::ChosenModel chosen = encoder::ChooseModel(options.model, options.geometry);
   const encoder::EncoderShape shape = encoder::ChooseShape(options.geometry, chosen.model);
+  const Tensor reference =
+      options.against.empty() ? Tensor() : ReadReference(options.against, chosen, shape, audio);
   // Before the work, so that a place that can't be written to costs nobody any time.
   const std::string path = UserPath(options.out);
   Hdf5File file = Hdf5File::Create(path);
@@ -165,14 +221,14 @@ int Main(int argc, char** argv) {
   }
   if (isatty(STDERR_FILENO) != 0 && windows > 1) fmt::print(stderr, "\n");
   file.Write("/mel", mel);
-  file.Write("/encoder/output", output);
+  file.Write(kOutput, output);
   WriteAttributes(file, options, chosen, shape, audio);
   file.Close();
   fmt::print("{}{}: {} {} in {}, {:.2f} s of speech in {} window{}\n",
              chosen.synthetic ? "SYNTHETIC WEIGHTS | " : "", options.out, shape.name,
              ShapeString(output.shape()), options.precision, audio.seconds, windows,
              windows == 1 ? "" : "s");
-  return kExitOk;
+  return options.against.empty() ? kExitOk : Compare(options, output, reference);
 }
 
 }  // namespace

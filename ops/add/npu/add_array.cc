@@ -47,8 +47,8 @@ std::unique_ptr<Instance> MakeAddArray(const Dims& dims, const TensorMap& in, Va
                                          });
 }
 
-std::vector<std::string> AddArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                       std::size_t columns) {
+ArrayTiles AddArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                         std::size_t columns) {
   return ArrayRowTiles(RowsOp(variant, PaddedWidth(dims.at("n"))), batch, columns);
 }
 

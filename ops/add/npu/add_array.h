@@ -17,8 +17,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeAddArray(const Dims& dims, const TensorMap& in, Variant variant,
                                        const CpuContext& context);
 // For AddContract.
-std::vector<std::string> AddArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                       std::size_t columns);
+ArrayTiles AddArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                         std::size_t columns);
 
 }  // namespace xdna::ops
 

@@ -47,8 +47,8 @@ std::unique_ptr<Instance> MakeConv1dArray(const Dims& dims, const TensorMap& in,
                                          [linear, x](const TensorView& y) { linear->Run(*x, y); });
 }
 
-std::vector<std::string> Conv1dArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                          std::size_t columns) {
+ArrayTiles Conv1dArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                            std::size_t columns) {
   const std::int64_t channels = PaddedWidth(dims.at("c"));
   return GemmTiles(
       ArrayProductOf(variant.precision, dims.at("gelu") != 0,

@@ -17,8 +17,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeConv1dArray(const Dims& dims, const TensorMap& in, Variant variant,
                                           const CpuContext& context);
 // For Conv1dContract.
-std::vector<std::string> Conv1dArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                          std::size_t columns);
+ArrayTiles Conv1dArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                            std::size_t columns);
 
 }  // namespace xdna::ops
 

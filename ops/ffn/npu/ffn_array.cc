@@ -42,14 +42,13 @@ std::unique_ptr<Instance> MakeFfnArray(const Dims& dims, const TensorMap& in, Va
       });
 }
 
-// Of the first product, which the second takes too.
-std::vector<std::string> FfnArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                       std::size_t columns) {
-  return GemmTiles(
-      ArrayProductOf(variant.precision, true,
-                     {static_cast<std::size_t>(batch), static_cast<std::size_t>(dims.at("d")),
-                      static_cast<std::size_t>(dims.at("f"))},
-                     columns));
+// Both products have the same.
+ArrayTiles FfnArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                         std::size_t columns) {
+  const auto rows = static_cast<std::size_t>(batch), d = static_cast<std::size_t>(dims.at("d")),
+             f = static_cast<std::size_t>(dims.at("f"));
+  return TilesOfBoth(GemmTiles(ArrayProductOf(variant.precision, true, {rows, d, f}, columns)),
+                     GemmTiles(ArrayProductOf(variant.precision, false, {rows, f, d}, columns)));
 }
 
 }  // namespace xdna::ops

@@ -13,12 +13,12 @@
 namespace xdna::ops {
 
 // ffn over the whole array: two products, GELU in the first one's epilogue. What is between them
-// goes through the host. bf16, and int8 as ArrayLinear.
+// goes through the host. bf16 or int8, as ArrayLinear.
 std::unique_ptr<Instance> MakeFfnArray(const Dims& dims, const TensorMap& in, Variant variant,
                                        const CpuContext& context);
 // For FfnContract.
-std::vector<std::string> FfnArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                       std::size_t columns);
+ArrayTiles FfnArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                         std::size_t columns);
 
 }  // namespace xdna::ops
 

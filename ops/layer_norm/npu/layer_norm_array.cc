@@ -57,8 +57,8 @@ std::unique_ptr<Instance> MakeLayerNormArray(const Dims& dims, const TensorMap& 
       [rows, operands](const TensorView& y) { rows->Run({operands->at("x")}, y); });
 }
 
-std::vector<std::string> LayerNormArrayTiles(const Dims& dims, Variant /*variant*/,
-                                             std::int64_t batch, std::size_t columns) {
+ArrayTiles LayerNormArrayTiles(const Dims& dims, Variant /*variant*/, std::int64_t batch,
+                               std::size_t columns) {
   return ArrayRowTiles(RowsOp(dims.at("d")), batch, columns);
 }
 

@@ -18,8 +18,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeLayerNormArray(const Dims& dims, const TensorMap& in, Variant variant,
                                              const CpuContext& context);
 // For LayerNormContract.
-std::vector<std::string> LayerNormArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                             std::size_t columns);
+ArrayTiles LayerNormArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                               std::size_t columns);
 
 }  // namespace xdna::ops
 

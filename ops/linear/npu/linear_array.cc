@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "kernels/array/scaled_gemm.h"
 #include "kernels/cost/cost.h"
-#include "kernels/dequantize/dequantize.h"
+#include "kernels/matmul/matmul.h"
 #include "kernels/quantize/quantize.h"
-#include "ops/internal/tile.h"
 #include "ops/linear/npu/linear_tile.h"
-#include "ops/linear/npu/tile_product.h"
 
 namespace xdna::ops {
 namespace {
@@ -23,6 +24,7 @@ using kernels::GemmConfig;
 using kernels::GemmType;
 
 constexpr std::size_t kRows = device::kCoreRows;
+constexpr std::size_t kQuantizedColumns = 32;  // parts are multiples of
 
 std::size_t UpTo(std::size_t value, std::size_t step) { return (value + step - 1) / step * step; }
 
@@ -30,17 +32,27 @@ std::string TileName(const GemmConfig& c) { return fmt::format("{}x{}x{}", c.m, 
 
 std::size_t InBytes(const GemmConfig& c) { return c.in == GemmType::kBf16 ? 2 : 1; }
 
+std::size_t PartBytes(const GemmConfig& c) {
+  return static_cast<std::size_t>(kernels::QuantizedPart(static_cast<std::int32_t>(c.k)));
+}
+
+// Of a step.
+std::size_t ABytes(const GemmConfig& c) {
+  return c.scaled ? c.m / 4 * PartBytes(c) : c.m * c.k * InBytes(c);
+}
+std::size_t BBytes(const GemmConfig& c) {
+  return c.k * c.n * InBytes(c) + (c.scaled ? 6 : 4) * c.n;
+}
+
 // Of a core, without what rounding to 32 bytes adds.
 std::size_t CoreBytes(const GemmConfig& c) {
-  const std::size_t in = InBytes(c);
-  return device::kDefaultStackBytes + 2 * (c.m * c.k * in + c.k * c.n * in + 4 * c.n) +
-         c.m * c.n * (4 + c.out_bytes);
+  return device::kDefaultStackBytes + 2 * (ABytes(c) + BBytes(c)) + c.m * c.n * (4 + c.out_bytes);
 }
 
 std::size_t MemTileBytes(const GemmConfig& c) {
-  const std::size_t a = kRows / c.columns * c.m * c.k_mem * InBytes(c);
-  const std::size_t b = c.k_mem / c.k * (c.k * c.n * InBytes(c) + 4 * c.n);
-  return 2 * (a + b + kRows * c.m * c.n * c.out_bytes);
+  const std::size_t steps = c.k_mem / c.k;
+  return 2 * (kRows / c.columns * steps * ABytes(c) + steps * BBytes(c) +
+              kRows * c.m * c.n * c.out_bytes);
 }
 
 // The deepest panel of up to 4 steps that fits and pads no further than the tile does.
@@ -65,17 +77,17 @@ double TileCycles(const GemmConfig& c, std::size_t steps) {
              n = static_cast<std::int64_t>(c.n);
   const auto times = static_cast<double>(steps);
   if (c.in == GemmType::kInt8) {
-    return times * kernels::CoreCycles("matmul_int8", {m, k, n, 0}, kChess) +
-           kernels::CoreCycles("matmul_finish_int32", {m, n, 1}, kChess);
+    return times * kernels::CoreCycles("matmul_scaled_int8", {m, k, n, 0}, kChess) +
+           kernels::CoreCycles("matmul_finish_scaled_bf16", {m, n, c.gelu ? 1 : 0}, kChess);
   }
   return times * kernels::CoreCycles("matmul_bf16", {m, k, n, 0}, kChess) +
          kernels::CoreCycles("matmul_finish_bf16", {m, n, 1, 0, 0, c.gelu ? 1 : 0}, kChess);
 }
 
-// Cycles of a run, to rank tiles by: those of a core, or those of the shims, whose channels take 4
-// bytes a cycle each and host memory some 16 for all of them, whichever are more. The first block's
-// way in and the last one's way out come on top.
-double Estimate(const GemmConfig& c, const kernels::GemmProblem& problem) {
+// A run, to rank tiles by: the cycles of a core, or those of the shims, whose channels take 4 bytes
+// a cycle each and host memory some 16 for all of them, whichever are more. The first block's way
+// in and the last one's way out come on top.
+ArrayTile Estimate(const GemmConfig& c, const kernels::GemmProblem& problem) {
   const kernels::GemmProblem p = kernels::Padded(c, problem);
   const std::size_t steps = p.k / c.k, rows = p.m / (c.m * kRows), cols = p.n / (c.n * c.columns);
   const auto row_blocks = static_cast<double>(rows), column_blocks = static_cast<double>(cols);
@@ -88,13 +100,19 @@ double Estimate(const GemmConfig& c, const kernels::GemmProblem& problem) {
   const double channels = 4 * static_cast<double>(c.columns);
   const double ends =
       tile / static_cast<double>(steps) + static_cast<double>(kRows * c.m * c.n * c.out_bytes) / 4;
-  return std::max({cores, a / channels, b / channels, y / channels, (a + b) / 16}) + ends;
+  const double dma = std::max({a, b, y}) / channels, host = (a + b) / 16;
+  return {TileName(c), std::max({cores, dma, host}) + ends,
+          cores >= std::max(dma, host) ? "compute" : (dma >= host ? "dma" : "ddr")};
 }
 
 GemmConfig Like(const ArrayProduct& product) {
   GemmConfig c;
   c.in = product.in;
-  c.out_bytes = product.in == GemmType::kBf16 ? 2 : 4;
+  c.scaled = product.in == GemmType::kInt8;
+  if (c.scaled) {
+    c.int_shift =
+        static_cast<unsigned>(kernels::ScaledShift(static_cast<std::int32_t>(product.problem.k)));
+  }
   c.columns = product.columns;
   c.packed_b = true;
   c.gelu = product.gelu;
@@ -107,63 +125,107 @@ std::vector<std::size_t> Sizes(std::initializer_list<std::size_t> small, std::si
   return sizes;
 }
 
-bool Works(const GemmConfig& c, const kernels::GemmProblem& problem) {
-  if (!kernels::GemmFits(c)) return false;
+// What keeps the array from it; empty: nothing.
+std::string_view BrokenBy(const GemmConfig& c, const kernels::GemmProblem& problem) {
+  if (const device::Fit fit = kernels::GemmFits(c); !fit) return BrokenLimit(fit.reason);
   try {
     static_cast<void>(kernels::GemmInstructions(c, problem));
-  } catch (const Error&) {
-    return false;
+  } catch (const Error& error) {
+    return BrokenLimit(error.message());
   }
-  return true;
+  return {};
+}
+
+struct Candidate {
+  GemmConfig config;
+  ArrayTile tile;
+};
+
+// Configurations with tiles in steps of 16 up to 128 (m from 4, n from 8, k to 256) that the cores'
+// and memory tiles' memory holds, those that should be the fastest first. BrokenBy() has the last
+// word on them.
+std::vector<Candidate> Candidates(const ArrayProduct& product,
+                                  std::map<std::string, std::int64_t>& refused) {
+  std::vector<Candidate> ranked;
+  GemmConfig c = Like(product);
+  for (const std::size_t m : Sizes({4, 8}, 128)) {
+    for (const std::size_t n : Sizes({8}, 128)) {
+      for (const std::size_t k : Sizes({8}, 256)) {
+        c.m = m, c.n = n, c.k = k;
+        if (c.scaled && k % kQuantizedColumns != 0) continue;
+        if (CoreBytes(c) > device::kTileDataBytes) {
+          ++refused["core memory"];
+        } else if (!SetPanel(c, product.problem.k)) {
+          ++refused["memory tile"];
+        } else {
+          ranked.push_back({c, Estimate(c, product.problem)});
+        }
+      }
+    }
+  }
+  std::ranges::stable_sort(ranked, {}, [](const Candidate& r) { return r.tile.cycles; });
+  return ranked;
 }
 
 }  // namespace
 
 ArrayProduct ArrayProductOf(Precision precision, bool gelu, const kernels::GemmProblem& problem,
                             std::size_t columns) {
-  const bool bf16 = precision == Precision::kBf16;
-  return {bf16 ? GemmType::kBf16 : GemmType::kInt8, bf16 && gelu, columns, problem};
+  return {precision == Precision::kBf16 ? GemmType::kBf16 : GemmType::kInt8, gelu, columns,
+          problem};
 }
 
-std::vector<GemmConfig> GemmCandidates(const ArrayProduct& product) {
-  std::vector<std::pair<double, GemmConfig>> ranked;
-  GemmConfig c = Like(product);
-  for (const std::size_t m : Sizes({4, 8}, 128)) {
-    for (const std::size_t n : Sizes({8}, 128)) {
-      for (const std::size_t k : Sizes({8}, 256)) {
-        c.m = m, c.n = n, c.k = k;
-        if (CoreBytes(c) > device::kTileDataBytes || !SetPanel(c, product.problem.k)) continue;
-        ranked.emplace_back(Estimate(c, product.problem), c);
-      }
-    }
-  }
-  std::ranges::stable_sort(ranked, {}, [](const auto& r) { return r.first; });
-  std::vector<GemmConfig> candidates;
-  for (const auto& [cycles, config] : ranked) candidates.push_back(config);
-  return candidates;
-}
-
-std::vector<std::string> GemmTiles(const ArrayProduct& product) {
+ArrayTiles GemmTiles(const ArrayProduct& product) {
   constexpr double kMostPadding = 1.125;
   constexpr std::size_t kLeastMacs = std::size_t{1} << 15;
   constexpr double kManyMacs = 0x1p28;
-  const std::vector<GemmConfig> candidates = GemmCandidates(product);
+  ArrayTiles tiles;
+  if (product.columns == 3) return tiles;
+  const std::vector<Candidate> candidates = Candidates(product, tiles.refused);
   double least = std::numeric_limits<double>::infinity();
-  for (const GemmConfig& c : candidates) least = std::min(least, Volume(c, product.problem));
-  std::vector<std::string> names;
-  for (const GemmConfig& c : candidates) {
+  for (const Candidate& c : candidates) least = std::min(least, Volume(c.config, product.problem));
+  for (const auto& [c, tile] : candidates) {
     const bool tiny = c.m * c.k * c.n < kLeastMacs;
     const bool padded = Volume(c, product.problem) > kMostPadding * least;
-    if (least > kManyMacs && (tiny || padded)) continue;
-    if (Works(c, product.problem)) names.push_back(TileName(c));
+    std::string_view broken;
+    if (least > kManyMacs && (tiny || padded)) {
+      broken = tiny ? "calls too small" : "padding";
+    } else {
+      broken = BrokenBy(c, product.problem);
+    }
+    if (broken.empty()) {
+      tiles.legal.push_back(tile);
+    } else {
+      ++tiles.refused[std::string(broken)];
+    }
   }
-  return names;
+  return tiles;
+}
+
+ArrayTiles TilesOfBoth(const ArrayTiles& first, const ArrayTiles& second) {
+  std::map<std::string_view, const ArrayTile*> others;
+  for (const ArrayTile& tile : second.legal) others[tile.name] = &tile;
+  ArrayTiles both;
+  both.refused = first.refused;
+  for (const ArrayTile& tile : first.legal) {
+    const auto other = others.find(tile.name);
+    if (other == others.end()) {
+      ++both.refused["the other product"];
+      continue;
+    }
+    const bool longer = tile.cycles >= other->second->cycles;
+    both.legal.push_back({tile.name, tile.cycles + other->second->cycles,
+                          longer ? tile.bound : other->second->bound});
+  }
+  std::ranges::stable_sort(both.legal, {}, [](const ArrayTile& tile) { return tile.cycles; });
+  return both;
 }
 
 GemmConfig ChooseGemm(const ArrayProduct& product, const std::string& tile) {
-  for (const GemmConfig& c : GemmCandidates(product)) {
-    if (!tile.empty() && TileName(c) != tile) continue;
-    if (Works(c, product.problem)) return c;
+  std::map<std::string, std::int64_t> refused;
+  for (const Candidate& c : Candidates(product, refused)) {
+    if (!tile.empty() && c.tile.name != tile) continue;
+    if (BrokenBy(c.config, product.problem).empty()) return c.config;
   }
   if (tile.empty()) {
     Throw(ErrorCode::kUnsupported, "no tile of the array can do {} x {} x {}", product.problem.m,
@@ -176,22 +238,9 @@ GemmConfig ChooseGemm(const ArrayProduct& product, const std::string& tile) {
 
 // --- ArrayLinear -------------------------------------------------------------------------------
 
-// What the host keeps for int8.
-struct ArrayLinear::Int8 {
-  Tensor x;              // [m, k_padded], int8
-  Tensor row_scales;     // [m]
-  Tensor column_scales;  // [n, to a multiple of 16]
-  Tensor bias;           // likewise, or empty
-};
-
 ArrayLinear::ArrayLinear(std::shared_ptr<ArrayDevice> device, const TensorView& weight,
                          const TensorView& bias, std::int64_t m, const Options& options)
-    : device_(std::move(device)),
-      options_(options),
-      m_(m),
-      n_(weight.dim(0)),
-      k_(weight.dim(1)),
-      k_padded_(PaddedWidth(k_)) {
+    : device_(std::move(device)), options_(options), m_(m), n_(weight.dim(0)), k_(weight.dim(1)) {
   const ArrayOptions& array = device_->options();
   if (options.precision == Precision::kF32) {
     Throw(ErrorCode::kUnsupported, "the array multiplies bf16 and int8, not f32");
@@ -199,27 +248,22 @@ ArrayLinear::ArrayLinear(std::shared_ptr<ArrayDevice> device, const TensorView& 
   if (array.columns == 3) {
     Throw(ErrorCode::kUnsupported, "products run on 1, 2 or 4 columns, not on 3");
   }
-  const std::int64_t batch = array.batch == 0 ? m : std::min(array.batch, m);
-  config_ = ChooseGemm(
-      ArrayProductOf(options.precision, options.gelu, Problem(batch), array.columns), array.tile);
-  if (options.precision == Precision::kInt8) {
-    int8_ = std::make_unique<Int8>();
-    int8_->x = Tensor(DType::kI8, {m, k_padded_});
-    int8_->row_scales = Tensor(DType::kF32, {m});
-    int8_->column_scales = Tensor(DType::kF32, {PaddedWidth(n_)});
-    if (!bias.empty()) {
-      int8_->bias = Tensor(DType::kF32, {PaddedWidth(n_)});
-      std::memcpy(int8_->bias.data<float>(), bias.data<const float>(), bias.bytes());
-    }
+  if (options.precision == Precision::kInt8 && options.x_stride != 0) {
+    Throw(ErrorCode::kUnsupported, "rows that are quantised do not overlap");
   }
-  stage_ = std::make_unique<ArrayStage>(device_, Design(weight, bias), m);
+  const std::int64_t batch = array.batch == 0 ? m : std::min(array.batch, m);
+  config_ =
+      ChooseGemm(ArrayProductOf(options.precision, options.gelu, Problem(batch), array.columns),
+                 options.tile.value_or(array.tile));
+  const bool int8 = options.precision == Precision::kInt8;
+  stage_ = std::make_unique<ArrayStage>(device_,
+                                        int8 ? Int8Design(weight, bias) : Design(weight, bias), m);
 }
 
 ArrayLinear::~ArrayLinear() = default;
 
 kernels::GemmProblem ArrayLinear::Problem(std::int64_t rows) const {
-  const bool int8 = options_.precision == Precision::kInt8;
-  return {static_cast<std::size_t>(rows), static_cast<std::size_t>(int8 ? k_padded_ : k_),
+  return {static_cast<std::size_t>(rows), static_cast<std::size_t>(k_),
           static_cast<std::size_t>(n_), static_cast<std::size_t>(options_.x_stride)};
 }
 
@@ -254,34 +298,15 @@ std::vector<std::byte> ArrayLinear::PackedWeight(const TensorView& weight,
                                                  const TensorView& bias) const {
   if (!device_->options().data) return {};
   const kernels::GemmProblem problem = Problem(1);
-  if (!int8_) {
-    const Tensor turned = TransposedBf16(weight);
-    return kernels::PackGemmB(config_, problem, turned.view().raw(), bias.raw());
+  if (config_.scaled) {
+    return kernels::PackScaledWeights(config_, problem, weight.data<const float>(),
+                                      bias.empty() ? nullptr : bias.data<const float>());
   }
-  Tensor turned(DType::kI8, {k_padded_, n_});
-  const Tensor row(DType::kF32, {k_padded_});
-  const Tensor quantized(DType::kI8, {k_padded_});
-  for (std::int64_t j = 0; j < n_; ++j) {
-    std::memcpy(row.data<float>(), weight.data<const float>() + j * k_,
-                static_cast<std::size_t>(k_) * sizeof(float));
-    quantize_rows_f32(row.data<float>(), quantized.data<int8>(),
-                      int8_->column_scales.data<float>() + j, 1, static_cast<int32>(k_padded_));
-    for (std::int64_t z = 0; z < k_padded_; ++z) {
-      turned.data<int8>()[z * n_ + j] = quantized.data<int8>()[z];
-    }
-  }
-  return kernels::PackGemmB(config_, problem, turned.view().raw(), nullptr);
+  const Tensor turned = TransposedBf16(weight);
+  return kernels::PackGemmB(config_, problem, turned.view().raw(), bias.raw());
 }
 
 void ArrayLinear::Run(const TensorView& x, const TensorView& y) {
-  if (int8_ && device_->options().data) {
-    const Tensor wide(DType::kBf16, {m_, k_padded_});
-    for (std::int64_t i = 0; i < m_; ++i) {
-      std::copy_n(Bf16Data(x) + i * k_, k_, Bf16Data(wide) + i * k_padded_);
-    }
-    quantize_rows_bf16(Bf16Data(wide), int8_->x.data<int8>(), int8_->row_scales.data<float>(),
-                       static_cast<int32>(m_), static_cast<int32>(k_padded_));
-  }
   stage_->Run([&](std::size_t, std::int64_t first, std::int64_t rows,
                   std::span<std::byte> to) { Fill(x, first, rows, to); },
               [&](std::size_t, std::int64_t first, std::int64_t rows,
@@ -291,17 +316,16 @@ void ArrayLinear::Run(const TensorView& x, const TensorView& y) {
 void ArrayLinear::Fill(const TensorView& x, std::int64_t first, std::int64_t rows,
                        std::span<std::byte> to) const {
   std::memset(to.data(), 0, to.size());
-  const TensorView& from = int8_ ? int8_->x.view() : x;
-  const std::size_t size = SizeOf(from.dtype());
-  const auto* base = static_cast<const std::byte*>(from.raw());
+  constexpr std::size_t kSize = sizeof(bfloat16);
+  const auto* base = static_cast<const std::byte*>(x.raw());
   if (options_.x_stride != 0) {
-    const auto begin = static_cast<std::size_t>(first * options_.x_stride) * size;
-    const auto bytes = static_cast<std::size_t>((rows - 1) * options_.x_stride + k_) * size;
-    std::memcpy(to.data(), base + begin, std::min(bytes, from.bytes() - begin));
+    const auto begin = static_cast<std::size_t>(first * options_.x_stride) * kSize;
+    const auto bytes = static_cast<std::size_t>((rows - 1) * options_.x_stride + k_) * kSize;
+    std::memcpy(to.data(), base + begin, std::min(bytes, x.bytes() - begin));
     return;
   }
-  const auto row = Problem(1).k * size;
-  const std::size_t pitch = kernels::Padded(config_, Problem(1)).k * size;
+  const auto row = static_cast<std::size_t>(k_) * kSize;
+  const std::size_t pitch = kernels::Padded(config_, Problem(1)).k * kSize;
   for (std::int64_t i = 0; i < rows; ++i) {
     std::memcpy(to.data() + static_cast<std::size_t>(i) * pitch,
                 base + static_cast<std::size_t>(first + i) * row, row);
@@ -312,25 +336,8 @@ void ArrayLinear::Drain(const TensorView& y, std::int64_t first, std::int64_t ro
                         std::span<const std::byte> from) const {
   const auto pitch = static_cast<std::int64_t>(kernels::Padded(config_, Problem(1)).n);
   bfloat16* to = Bf16Data(y) + first * n_;
-  if (!int8_) {
-    const auto* sums = reinterpret_cast<const bfloat16*>(from.data());
-    for (std::int64_t i = 0; i < rows; ++i) std::copy_n(sums + i * pitch, n_, to + i * n_);
-    return;
-  }
-  const auto* sums = reinterpret_cast<const int32*>(from.data());
-  const std::int64_t width = PaddedWidth(n_);
-  const Tensor wide(DType::kI32, {rows, width});
-  for (std::int64_t i = 0; i < rows; ++i) {
-    std::copy_n(sums + i * pitch, n_, wide.data<int32>() + i * width);
-  }
-  const Tensor c(DType::kF32, {rows, width});
-  dequantize_f32(wide.data<int32>(), int8_->row_scales.data<float>() + first,
-                 int8_->column_scales.data<float>(), c.data<float>(), static_cast<int32>(rows),
-                 static_cast<int32>(width));
-  kernels::MatmulEpilogue epilogue;
-  epilogue.bias = int8_->bias.empty() ? nullptr : int8_->bias.data<float>();
-  epilogue.gelu = options_.gelu;
-  FinishRows(c.data<float>(), width, rows, n_, epilogue, to);
+  const auto* results = reinterpret_cast<const bfloat16*>(from.data());
+  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(results + i * pitch, n_, to + i * n_);
 }
 
 std::unique_ptr<Instance> MakeLinearArray(const Dims& dims, const TensorMap& in, Variant variant,
@@ -345,8 +352,8 @@ std::unique_ptr<Instance> MakeLinearArray(const Dims& dims, const TensorMap& in,
       [linear, operands](const TensorView& y) { linear->Run(operands->at("x"), y); });
 }
 
-std::vector<std::string> LinearArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                          std::size_t columns) {
+ArrayTiles LinearArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                            std::size_t columns) {
   return GemmTiles(
       ArrayProductOf(variant.precision, false,
                      {static_cast<std::size_t>(batch), static_cast<std::size_t>(dims.at("k")),

@@ -43,8 +43,8 @@ std::unique_ptr<Instance> MakeSoftmaxArray(const Dims& dims, const TensorMap& in
       [rows, operands](const TensorView& y) { rows->Run({operands->at("x")}, y); });
 }
 
-std::vector<std::string> SoftmaxArrayTiles(const Dims& dims, Variant /*variant*/,
-                                           std::int64_t batch, std::size_t columns) {
+ArrayTiles SoftmaxArrayTiles(const Dims& dims, Variant /*variant*/, std::int64_t batch,
+                             std::size_t columns) {
   return ArrayRowTiles(RowsOp(dims.at("n")), batch, columns);
 }
 

@@ -17,8 +17,8 @@ namespace xdna::ops {
 std::unique_ptr<Instance> MakeSoftmaxArray(const Dims& dims, const TensorMap& in, Variant variant,
                                            const CpuContext& context);
 // For SoftmaxContract.
-std::vector<std::string> SoftmaxArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
-                                           std::size_t columns);
+ArrayTiles SoftmaxArrayTiles(const Dims& dims, Variant variant, std::int64_t batch,
+                             std::size_t columns);
 
 }  // namespace xdna::ops
 

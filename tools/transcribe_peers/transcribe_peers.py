@@ -7,15 +7,18 @@ untimed, and then each clip, timed from the path of the file to the text.
 """
 
 import argparse
-import fcntl
 import json
 import os
 import pathlib
-import statistics
-import string
 import subprocess
 import sys
-import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "bench"))
+# pylint: disable=wrong-import-position
+from side_by_side import (EXIT_BAD_INPUT, EXIT_OTHER, PeerError, check_paths, cpu_model, doubts,
+                          obtain, positive, run_program, say, summary, user_path, word_errors,
+                          words, write_json)
 
 FASTER_WHISPER = "faster-whisper==1.2.1"
 CTRANSLATE2 = "ctranslate2==4.8.5"
@@ -26,83 +29,12 @@ PINS = (
     "onnxruntime==1.32.0", "packaging==26.3", "protobuf==7.36.2", "PyYAML==6.0.3",
     "tokenizers==0.23.3", "tqdm==4.70.1", "truststore==0.10.5", "typing_extensions==4.16.0",
 )
-HERE = pathlib.Path(__file__).resolve().parent
 DOWNLOAD_MB = 135
-INSTALL_SECONDS = 1800
 RUN_SECONDS = 3600
 GOAL = 2.0
-FEWEST_RUNS = 3  # From which a median says something.
 OURS, THEIRS = "ours", "faster-whisper"
 # What a run's time consists of; `start` (program and model, once a process) is not in `total`.
 STAGES = ("start", "audio", "mel", "encode", "decode", "total")
-EXIT_BAD_INPUT, EXIT_OTHER = 2, 3
-
-
-class PeerError(Exception):
-    """A reason, in one line, for which there is no comparison, and the exit code."""
-
-    def __init__(self, message, code=EXIT_OTHER):
-        super().__init__(" ".join(str(message).split()))
-        self.code = code
-
-
-# --- set-up --------------------------------------------------------------------------------------
-
-
-def third_party():
-    """Returns the module that fetches models: its cache, and its reading of pip's errors."""
-    sys.path.insert(0, str(HERE.parent / "tools" / "third_party"))
-    import fetch_model  # pylint: disable=import-outside-toplevel
-    return fetch_model
-
-
-def install(folder, pip_error):
-    """Makes the virtual environment with PINS in an empty folder."""
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input",
-           "--only-binary=:all:", "--disable-pip-version-check", "--retries=1", "--timeout=20"]
-    for command in (["/usr/bin/python3", "-m", "venv", str(folder)], pip + list(PINS)):
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=INSTALL_SECONDS,
-                                  check=False)
-        except subprocess.TimeoutExpired as error:
-            raise PeerError(f"{command[2]} took more than {INSTALL_SECONDS} s") from error
-        if done.returncode and "venv" in command:
-            raise PeerError(f"no virtual environment (apt-get install python3-venv): {done.stdout}")
-        if done.returncode:
-            raise PeerError(f"faster-whisper can't be installed: {pip_error(done.stdout)}")
-
-
-def obtain_peer():
-    """Returns the Python that has faster-whisper, installed into the user's cache if need be."""
-    fetch_model = third_party()
-    try:
-        root = fetch_model.cache_root()
-    except fetch_model.FetchError as error:
-        raise PeerError(error) from error
-    target = root / "peers"
-    pins = "\n".join(PINS) + "\n"
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / "peers.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = target / "pins.txt"
-        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != pins:
-            if os.environ.get("XDNA_OFFLINE"):
-                raise PeerError(f"XDNA_OFFLINE is set and {target} lacks {FASTER_WHISPER}")
-            say(f"Downloading {FASTER_WHISPER}, {CTRANSLATE2} and {len(PINS) - 2} packages that "
-                f"they need from PyPI (about {DOWNLOAD_MB} MB, once) into {target}")
-            with tempfile.TemporaryDirectory(prefix="peers.", dir=root) as scratch:
-                fresh = pathlib.Path(scratch) / "fresh"
-                install(fresh, fetch_model.pip_error)
-                (fresh / "pins.txt").write_text(pins, encoding="utf-8")
-                if target.exists():
-                    target.rename(pathlib.Path(scratch) / "stale")
-                fresh.rename(target)
-    return target / "bin" / "python"
-
-
-def say(line):
-    print(line, file=sys.stderr, flush=True)
 
 
 # --- runs ----------------------------------------------------------------------------------------
@@ -149,21 +81,6 @@ def from_ours(result):
     }
 
 
-def words(text):
-    kept = (word.strip(string.punctuation) for word in text.lower().split())
-    return [word for word in kept if word]
-
-
-def word_errors(left, right):
-    """Returns the least number of words to change, drop or add to make left right."""
-    row = list(range(len(right) + 1))
-    for i, word in enumerate(left, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(right, 1):
-            diagonal, row[j] = row[j], min(diagonal + (word != other), row[j] + 1, row[j - 1] + 1)
-    return row[-1]
-
-
 def compare(options, python, beam):
     """Returns the runs of both at one beam: {who: [run, ...]}."""
     clips = [options.audio[0], *options.audio]  # The first run of the first clip isn't timed.
@@ -187,12 +104,6 @@ def compare(options, python, beam):
 # --- report --------------------------------------------------------------------------------------
 
 
-def summary(seconds):
-    median = statistics.median(seconds)
-    return {"min": min(seconds), "median": median, "runs": seconds,
-            "spread": (max(seconds) - min(seconds)) / median if median else 0.0}
-
-
 def evaluate(beam, runs):
     """Returns the record of one beam."""
     record = {"beam_size": beam, "audio_seconds": runs[OURS][0]["audio_seconds"]}
@@ -213,16 +124,6 @@ def evaluate(beam, runs):
     record["words"] = sum(len(theirs) for _, theirs in pairs)
     record["words_apart"] = sum(word_errors(ours, theirs) for ours, theirs in pairs)
     return record
-
-
-def doubts(around):
-    """Returns why the times don't decide anything; empty if they do."""
-    reasons = []
-    if around["load_average"] > 0.25 * around["cpus"]:
-        reasons.append("the machine was busy with something else")
-    if around["repeat"] < FEWEST_RUNS:
-        reasons.append(f"fewer than {FEWEST_RUNS} runs")
-    return " and ".join(reasons)
 
 
 def spread(stage):
@@ -260,25 +161,14 @@ def show(record, doubt):
 
 def circumstances(options):
     """Returns what else the numbers depend on."""
-    model = "unknown CPU"
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return {"cpu": model, "cpus": len(os.sched_getaffinity(0)), "load_average": os.getloadavg()[0],
+    return {"cpu": cpu_model(), "cpus": len(os.sched_getaffinity(0)),
+            "load_average": os.getloadavg()[0],
             "threads": options.threads, "repeat": options.repeat, "precision": "int8",
             "language": options.language, "clips": [os.path.basename(p) for p in options.audio],
             "peer": [FASTER_WHISPER, CTRANSLATE2]}
 
 
 # --- command line --------------------------------------------------------------------------------
-
-
-def positive(text):
-    if not (text.isdecimal() and 1 <= int(text) <= 1024):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1024")
-    return int(text)
 
 
 def beams(text):
@@ -290,8 +180,8 @@ def parse(arguments):
         prog="transcribe_peers", allow_abbrev=False, description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
-  bazel run //bench:transcribe_peers
-  bazel run //bench:transcribe_peers -- --repeat=9 --beam_size=5 --json=peers.json talk.flac
+  bazel run //tools:transcribe_peers
+  bazel run //tools:transcribe_peers -- --repeat=9 --beam_size=5 --json=peers.json talk.flac
 
 Ratios are of medians, spread is (max - min) / median, RTF is seconds of speech a second of work.
 The first use installs faster-whisper into the cache; with XDNA_OFFLINE set nothing is downloaded.
@@ -310,22 +200,15 @@ Exit codes: 0 compared, whoever won; 2 bad input; 3 anything else.""")
     for name, count in (("--speech", "+"), ("--model_files", "+"), ("--ours", None)):
         parser.add_argument(name, nargs=count, required=True, help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(arguments)
-    folder = os.environ.get("BUILD_WORKING_DIRECTORY", "")
-    chosen = [os.path.join(folder, path) for path in options.audio] or options.speech
-    options.audio = [os.path.abspath(path) for path in chosen]
+    options.audio = ([user_path(path) for path in options.audio] or
+                     [os.path.abspath(path) for path in options.speech])
     options.ours = os.path.abspath(options.ours)
-    if options.json:
-        options.json = os.path.abspath(os.path.join(folder, options.json))
+    options.json = options.json and user_path(options.json)
     return options
 
 
-def check(options):
-    """Turns away what would fail only after minutes."""
-    for path in options.audio:
-        if not os.path.isfile(path):
-            raise PeerError(f"{path}: no such file", EXIT_BAD_INPUT)
-    if options.json and not os.access(os.path.dirname(options.json), os.W_OK):
-        raise PeerError(f"{options.json}: its folder can't be written to", EXIT_BAD_INPUT)
+def find_model(options):
+    """Says where the model's folder is."""
     files = {os.path.basename(path): path for path in options.model_files}
     if "ABSENT.txt" in files:
         reason = pathlib.Path(files["ABSENT.txt"]).read_text(encoding="utf-8")
@@ -335,39 +218,28 @@ def check(options):
     options.model = os.path.abspath(os.path.dirname(files["tokenizer.json"]))
 
 
-def write_json(path, record):
-    beside = f"{path}.{os.getpid()}"
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1)
-        file.write("\n")
-    os.replace(beside, path)
-
-
 def main():
-    try:
-        options = parse(sys.argv[1:])
-        check(options)
-        python = obtain_peer()
-        around = circumstances(options)
-        print("Whisper base, int8: //tools:transcribe beside {} ({})".format(*around["peer"]))
-        print("{cpu}; {threads} threads on {cpus} CPUs; runs in turns: {repeat}; load average "
-              "{load_average:.2f}".format(**around))
-        doubt = doubts(around)
-        if doubt:
-            print(f"NOTE: don't quote these times: {doubt}.")
-        records = []
-        for beam in options.beam_size:
-            records.append(evaluate(beam, compare(options, python, beam)))
-            show(records[-1], doubt)
-        if options.json:
-            write_json(options.json, {**around, "doubt": doubt, "beams": records})
-    except (PeerError, OSError) as error:
-        say(f"transcribe_peers: {error}")
-        return getattr(error, "code", EXIT_OTHER)
-    except KeyboardInterrupt:
-        return 130
+    options = parse(sys.argv[1:])
+    check_paths(options.audio, options.json)
+    find_model(options)
+    what = (f"{FASTER_WHISPER}, {CTRANSLATE2} and {len(PINS) - 2} packages that they need (about "
+            f"{DOWNLOAD_MB} MB)")
+    python = obtain("peers", "\n".join(PINS) + "\n", what)
+    around = circumstances(options)
+    print("Whisper base, int8: //tools:transcribe beside {} ({})".format(*around["peer"]))
+    print("{cpu}; {threads} threads on {cpus} CPUs; runs in turns: {repeat}; load average "
+          "{load_average:.2f}".format(**around))
+    doubt = doubts(around["load_average"], around["cpus"], options.repeat)
+    if doubt:
+        print(f"NOTE: don't quote these times: {doubt}.")
+    records = []
+    for beam in options.beam_size:
+        records.append(evaluate(beam, compare(options, python, beam)))
+        show(records[-1], doubt)
+    if options.json:
+        write_json(options.json, {**around, "doubt": doubt, "beams": records})
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("transcribe_peers", main)
