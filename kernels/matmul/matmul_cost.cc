@@ -3,6 +3,7 @@
 
 #include "kernels/cost/kernel_cost.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/quantize/quantize.h"
 
 namespace xdna::kernels {
 namespace {
@@ -18,7 +19,8 @@ KernelCost FinishCost(const char* name,
             .bias = a[2] != 0 ? tile.At<float>(2, a[1]) : nullptr,
             .residual = a[3] != 0 ? tile.At<bfloat16>(3, a[0] * a[1]) : nullptr,
             .scale = a[4] != 0 ? 0.5F : 1.0F,
-            .gelu = a[5] != 0};
+            .gelu = a[5] != 0,
+            .gelu_table = a[5] == 2};
         kernel(tile.At<float>(0, a[0] * a[1]), tile.At<Out>(1, a[0] * a[1]), a[0], a[1], &epilogue);
       }};
 }
@@ -36,6 +38,23 @@ KernelCost FinishCost(const char* name,
           },
           {},
           MacType::kInteger};
+}
+
+template <typename Out>
+KernelCost FinishCost(const char* name, void (*kernel)(const int32*, Out*, int32, int32,
+                                                       const MatmulScaledEpilogue*)) {
+  return {name,
+          {Size("m", 4), Size("n", 8), Value("gelu")},
+          [kernel](const Arguments& a, TileMemory& tile) {
+            const MatmulScaledEpilogue epilogue = {.row_scales = tile.At<bfloat16>(2, 4 * a[0]),
+                                                   .column_scales = tile.At<float>(3, a[1]),
+                                                   .bias = tile.At<float>(3, a[1], 8192),
+                                                   .shift = 1,
+                                                   .gelu = a[2] != 0,
+                                                   .gelu_table = a[2] == 2};
+            kernel(tile.At<int32>(0, a[0] * a[1]), tile.At<Out>(1, a[0] * a[1]), a[0], a[1],
+                   &epilogue);
+          }};
 }
 
 }  // namespace
@@ -67,11 +86,22 @@ std::vector<KernelCost> MatmulCosts() {
        },
        {},
        MacType::kInteger},
+      {"matmul_scaled_int8",
+       {m, k, int8_n, first},
+       [](const Arguments& a, TileMemory& tile) {
+         matmul_scaled_int8(tile.At<int8>(0, a[0] / 4 * QuantizedPart(a[1])),
+                            tile.At<int8>(1, a[1] * a[2]), tile.At<int32>(2, a[0] * a[2]), a[0],
+                            a[1], a[2], a[3]);
+       },
+       {},
+       MacType::kInteger},
       FinishCost<float>("matmul_finish_f32", matmul_finish_f32),
       FinishCost<bfloat16>("matmul_finish_bf16", matmul_finish_bf16),
       FinishCost<int8>("matmul_finish_int8", matmul_finish_int8),
       FinishCost<int16>("matmul_finish_int16", matmul_finish_int16),
       FinishCost<int32>("matmul_finish_int32", matmul_finish_int32),
+      FinishCost<float>("matmul_finish_scaled_f32", matmul_finish_scaled_f32),
+      FinishCost<bfloat16>("matmul_finish_scaled_bf16", matmul_finish_scaled_bf16),
   };
 }
 

@@ -18,6 +18,19 @@ void quantize_rows_f32(const float* x, int8* q, float* scale, int32 rows, int32 
 void quantize_bf16(const bfloat16* x, int8* q, float inverse_scale, int32 n);
 void quantize_f32(const float* x, int8* q, float inverse_scale, int32 n);
 
+// Rows of x as kernels/matmul's scaled int8 products take them: for each four rows, and in these
+// for each `k` of the parts * k columns, blocks of 4x8 as [k/8][4][8], then 16 bf16: the four rows'
+// scales (as above, within 2^-16), what these leave of them, zeros. Parts take QuantizedPart(k)
+// bytes; q is aligned to 32. rows is a multiple of 4, k of 32.
+void quantize_blocks_bf16(const bfloat16* x, int8* q, int32 rows, int32 parts, int32 k);
+
 TILE_FUNCTIONS_END
+
+namespace xdna::kernels {
+
+// Bytes of four rows of k columns and of their scales.
+constexpr int32 QuantizedPart(int32 k) { return 4 * k + 32; }
+
+}  // namespace xdna::kernels
 
 #endif  // KERNELS_QUANTIZE_QUANTIZE_H_

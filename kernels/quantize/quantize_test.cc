@@ -99,6 +99,56 @@ TEST_F(Quantize, RowsOfF32) {
   }
 }
 
+// Where column `i` of row `r` lies.
+std::size_t InBlocks(std::size_t r, std::size_t i, std::size_t parts, std::size_t k) {
+  const auto part_bytes = static_cast<std::size_t>(QuantizedPart(static_cast<int32>(k)));
+  return (r / 4 * parts + i / k) * part_bytes + i % k / 8 * 32 + r % 4 * 8 + i % 8;
+}
+
+// A row below the least that is quantised among them, and one just above it.
+TEST_F(Quantize, BlocksOfBf16) {
+  struct Size {
+    std::size_t rows, parts, k;
+  };
+  for (const Size s : {Size{4, 1, 32}, Size{12, 3, 64}, Size{64, 4, 128}}) {
+    const std::size_t width = s.parts * s.k;
+    Guarded<bfloat16> x(s.rows * width);
+    Guarded<int8> q(InBlocks(s.rows, 0, s.parts, s.k));
+    for (std::size_t r = 0; r < s.rows; ++r) {
+      const double size = r == 1   ? 0x1p-110
+                          : r == 2 ? 0x1p-95
+                                   : std::exp2(static_cast<double>(r % 40) - 20);
+      FillNormal(x.span().subspan(r * width, width), r + width, size, -0.1 * size);
+    }
+    Run(q, [&] {
+      quantize_blocks_bf16(x.data(), q.data(), static_cast<int32>(s.rows),
+                           static_cast<int32>(s.parts), static_cast<int32>(s.k));
+    });
+    Quotients quotients;
+    for (std::size_t r = 0; r < s.rows; ++r) {
+      double top = 0;
+      for (const double v : x.span().subspan(r * width, width)) top = std::max(top, std::abs(v));
+      for (std::size_t part = 0; part < s.parts; ++part) {
+        const auto* scales = reinterpret_cast<const bfloat16*>(
+            &q[InBlocks(r / 4 * 4, part * s.k, s.parts, s.k) + 4 * s.k]);
+        const double scale = static_cast<double>(scales[r % 4]) + scales[4 + r % 4];
+        if (r == 1) {
+          EXPECT_EQ(scale, 0.0);
+          EXPECT_EQ(q[InBlocks(1, part * s.k, s.parts, s.k)], 0);
+          continue;
+        }
+        EXPECT_NEAR(scale, top / 127, top / 127 * kBf16Half * kBf16Half);
+        for (std::size_t i = part * s.k; i < (part + 1) * s.k; ++i) {
+          quotients.Add(q[InBlocks(r, i, s.parts, s.k)],
+                        static_cast<double>(x[r * width + i]) * 127 / top);
+        }
+      }
+    }
+    quotients.Check("quantize blocks bf16 " + std::to_string(s.rows) + " x " +
+                    std::to_string(width));
+  }
+}
+
 TEST_F(Quantize, GivenScale) {
   CheckGiven("quantize bf16", quantize_bf16);
   CheckGiven("quantize f32", quantize_f32);
