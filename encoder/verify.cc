@@ -56,12 +56,12 @@ golden::Tolerance OutputTolerance(ops::Precision precision) {
           "same words (2026-11)";
       break;
     case ops::Precision::kMixed:
-      t.rel_l2 = 2.5e-2;
-      t.cosine = 0.9996;
+      t.rel_l2 = 3.5e-2;
+      t.cosine = 0.9993;
       t.provenance =
-          "2.5e-2, as bf16's: over 11 windows of speech, padded with silence, up to 2.3e-2 and "
-          "1.9e-2 "
-          "in the mean (encoder/precision_plan.h, 2026-11)";
+          "3.5e-2 for a window, 2.5e-2 for the mean over clips: up to 2.3e-2, mean 2.0e-2, over "
+          "the "
+          "11 windows of speech that it was chosen on (2026-11); half as much again for others";
       break;
     case ops::Precision::kInt8:
       t.rel_l2 = 7e-2;
