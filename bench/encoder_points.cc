@@ -46,7 +46,7 @@ void CheckTile(std::string_view text) {
 }
 
 std::vector<SweepAxis> Axes() {
-  return {{.name = "columns", .most = 4},
+  return {{.name = "columns", .words = {"1", "2", "4"}},
           {.name = "tile", .check = CheckTile},
           {.name = "reuse", .words = {"fresh", "context", "runlist"}},
           {.name = "batch", .most = kMostInFlight}};
