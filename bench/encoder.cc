@@ -321,8 +321,7 @@ int Main(int argc, char** argv) {
       PrepareJob(std::move(chosen), options.geometry, AudioOf(options), batch, options.check, pool);
   for (EncoderPoint& point : points) {
     if (!point.tuned) continue;
-    point.schedule =
-        ScheduleWithTile(job, point.schedule, kTunedTile, options.npu, TuneOptionsOf(options));
+    point.schedule = TuneSchedule(job, point.schedule, options.npu, TuneOptionsOf(options));
   }
   bool right = variants.empty() || RunCpu(options, job, variants, own_time, environment, pool);
   if (!variants.empty() && !points.empty()) fmt::print("\n");

@@ -19,24 +19,6 @@ using encoder::Schedule;
 
 constexpr std::int64_t kMostInFlight = 64;
 
-// "64x64x32": rows, depth and columns of a product's tile; "+64x48": queries and keys of the fused
-// attention's. False for another text.
-bool SetTile(Schedule& schedule, const std::string& text) {
-  static const std::regex shape(
-      "([0-9]{1,3})x([0-9]{1,3})x([0-9]{1,3})(?:[+]([0-9]{1,3})x([0-9]{1,3}))?");
-  std::smatch match;
-  if (!std::regex_match(text, match, shape)) return false;
-  const auto set = [&](std::size_t group, std::int64_t& size) {
-    if (match[group].matched) size = std::stoll(match[group].str());
-  };
-  set(1, schedule.tile_m);
-  set(2, schedule.tile_k);
-  set(3, schedule.tile_n);
-  set(4, schedule.queries);
-  set(5, schedule.keys);
-  return true;
-}
-
 void CheckTile(std::string_view text) {
   Schedule any;
   if (text != kTunedTile && !SetTile(any, std::string(text))) {
@@ -118,6 +100,23 @@ EncoderPoint PointOf(const std::string& shape, const Schedule& schedule, const S
 }
 
 }  // namespace
+
+bool SetTile(Schedule& schedule, const std::string& text) {
+  static const std::regex shape(
+      "([1-9][0-9]{0,3})x([1-9][0-9]{0,3})x([1-9][0-9]{0,3})"
+      "(?:[+]([1-9][0-9]{0,3})x([1-9][0-9]{0,3}))?");
+  std::smatch match;
+  if (!std::regex_match(text, match, shape)) return false;
+  const auto set = [&](std::size_t group, std::int64_t& size) {
+    if (match[group].matched) size = std::stoll(match[group].str());
+  };
+  set(1, schedule.tile_m);
+  set(2, schedule.tile_k);
+  set(3, schedule.tile_n);
+  set(4, schedule.queries);
+  set(5, schedule.keys);
+  return true;
+}
 
 std::vector<EncoderPoint> EncoderPoints(const std::string& shape,
                                         const std::vector<Schedule>& schedules,

@@ -35,6 +35,10 @@ struct EncoderPoint {
   std::string refused;     // why the schedule can't be so; empty: it can
 };
 
+// "64x64x32": rows, depth and columns of a product's tile; "+64x48": queries and keys of the fused
+// attention's. False for another text, and then the schedule is as it was.
+bool SetTile(encoder::Schedule& schedule, const std::string& text);
+
 // In the order of schedules, later axes fastest. Throws kInvalidArgument as bench/sweep.h does, for
 // an option and an axis that say the same, and for a `match` that matches nothing.
 std::vector<EncoderPoint> EncoderPoints(const std::string& shape,

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/sha256.h"
-#include "device/sim/timing.h"
+#include "bench/time_model.h"
 
 namespace xdna::bench {
 
@@ -60,16 +60,8 @@ RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
   const std::string schedule = encoder::ScheduleJson(result.schedule);
   record.hashes = {{"model", job.chosen.model.sha256()}, {"audio", job.audio.sha256}};
   record.SetMetric("audio_s", job.audio.seconds);
-  TimeModel model;
-  model.version = std::string(device::TimeModelVersion());
-  model.preset = options.preset;
-  model.host_profile = options.host;
-  model.codegen = options.codegen;
-  for (const device::TimingConstant& c : device::TimingConstants()) {
-    if (c.preset == "all" || c.preset == options.preset || c.preset == options.host) {
-      model.constants[std::string(c.name)] = c.value;
-    }
-  }
+  TimeModel model =
+      TimeModelOf({.preset = options.preset, .host = options.host, .codegen = options.codegen});
   model.schedule = {{"schedule", Sha256(schedule.data(), schedule.size())},
                     {"cpu_profile", options.cpu}};
   record.model = model;

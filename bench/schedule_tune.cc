@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +10,11 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "bench/encoder_points.h"
 #include "bench/encoder_proof.h"
 #include "bench/environment.h"
 #include "bench/progress.h"
@@ -70,27 +67,11 @@ std::map<std::string, double> HeadCycles(const encoder::EncoderShape& shape) {
   return cycles;
 }
 
-// "64x48" and so on; empty where the text is not so many numbers.
-template <std::size_t kCount>
-std::optional<std::array<std::int64_t, kCount>> Numbers(std::string_view text) {
-  std::array<std::int64_t, kCount> numbers = {};
-  for (std::size_t i = 0; i < kCount; ++i) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), numbers[i]);
-    if (error != std::errc() || numbers[i] < 1) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    const bool last = i + 1 == kCount;
-    if (last != text.empty() || (!last && text.front() != 'x')) return std::nullopt;
-    if (!last) text.remove_prefix(1);
-  }
-  return numbers;
-}
-
 // Whether the encoder takes this tile as it is, and not the largest that divides its width.
 bool Divides(const encoder::EncoderShape& shape, const std::string& tile) {
-  const auto size = Numbers<3>(tile);
-  if (!size) return false;
-  const auto [m, k, n] = *size;
-  return shape.d % k == 0 && shape.d % (n * static_cast<std::int64_t>(kColumns)) == 0;
+  Schedule s;
+  if (!SetTile(s, tile)) return false;
+  return shape.d % s.tile_k == 0 && shape.d % (s.tile_n * static_cast<std::int64_t>(kColumns)) == 0;
 }
 
 // A window by either executor, without data.
@@ -162,32 +143,6 @@ TuneKey KeyOf(const EncoderJob& job, const Schedule& schedule, const NpuRunOptio
           {"simulated", std::to_string(options.simulate)}};
 }
 
-Schedule Tuned(const EncoderJob& job, const Schedule& schedule, const NpuRunOptions& npu,
-               const TuneOptions& options) {
-  const auto begin = std::chrono::steady_clock::now();
-  const TuneCache cache(options.cache);
-  const TuneKey key = KeyOf(job, schedule, npu, options);
-  std::string warning, from;
-  TuneResult result;
-  if (auto found = options.again ? std::nullopt : cache.Find(key, warning)) {
-    result = std::move(found->result);
-    from = fmt::format("from the cache, found {}", found->date);
-  } else {
-    if (!warning.empty()) fmt::print(stderr, "warning: {}\n", std::exchange(warning, ""));
-    const TuneSpace space = ScheduleTiles(job.shape, schedule);
-    ScheduleEvaluator evaluator(job, schedule, npu, RankTiles(space, options.simulate).size());
-    result = SearchTiles(space, evaluator, options.simulate);
-    cache.Keep(key, result, CurrentEnvironment(options.threads).date, warning);
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-    from = fmt::format("searched in {:.1f} s", spent.count());
-  }
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
-  fmt::print("{} on {}, tile of all its products: {}\n{}\n", schedule.name, job.shape.name, from,
-             ExplainTune(result));
-  std::fflush(stdout);
-  return result.winner ? WithTile(schedule, result.best().choice.tile) : schedule;
-}
-
 }  // namespace
 
 TuneSpace ScheduleTiles(const encoder::EncoderShape& shape, const Schedule& schedule) {
@@ -212,34 +167,38 @@ TuneSpace ScheduleTiles(const encoder::EncoderShape& shape, const Schedule& sche
 }
 
 Schedule WithTile(Schedule schedule, const std::string& tile) {
-  const std::string_view text = tile;
-  const std::size_t plus = std::min(text.find('+'), text.size());
-  const auto product = Numbers<3>(text.substr(0, plus));
-  const auto heads = plus < text.size() ? Numbers<2>(text.substr(plus + 1))
-                                        : std::array{schedule.queries, schedule.keys};
-  if (!product || !heads) {
+  if (!SetTile(schedule, tile)) {
     Throw(ErrorCode::kInvalidArgument, "tile '{}': want M x K x N as 64x64x64, or 64x64x64+64x48",
           tile);
   }
-  schedule.tile_m = (*product)[0];
-  schedule.tile_k = (*product)[1];
-  schedule.tile_n = (*product)[2];
-  schedule.queries = (*heads)[0];
-  schedule.keys = (*heads)[1];
   return schedule;
 }
 
-Schedule ScheduleWithTile(const EncoderJob& job, const Schedule& schedule, const std::string& tile,
-                          const NpuRunOptions& npu, TuneOptions options) {
+Schedule TuneSchedule(const EncoderJob& job, const Schedule& schedule, const NpuRunOptions& npu,
+                      TuneOptions options) {
+  const auto begin = std::chrono::steady_clock::now();
   options.simulate = kScheduleTilesSimulated;
-  if (tile == "tuned") return Tuned(job, schedule, npu, options);
-  const Schedule changed = WithTile(schedule, tile);
-  if (!Divides(job.shape, tile.substr(0, tile.find('+')))) {
-    Throw(ErrorCode::kInvalidArgument,
-          "tile '{}': width {} must be a multiple of k = {} and of 4 n = {}", tile, job.shape.d,
-          changed.tile_k, 4 * changed.tile_n);
+  const TuneCache cache(options.cache);
+  const TuneKey key = KeyOf(job, schedule, npu, options);
+  std::string warning, from;
+  TuneResult result;
+  if (auto found = options.again ? std::nullopt : cache.Find(key, warning)) {
+    result = std::move(found->result);
+    from = fmt::format("from the cache, found {}", found->date);
+  } else {
+    if (!warning.empty()) fmt::print(stderr, "warning: {}\n", std::exchange(warning, ""));
+    const TuneSpace space = ScheduleTiles(job.shape, schedule);
+    ScheduleEvaluator evaluator(job, schedule, npu, RankTiles(space, options.simulate).size());
+    result = SearchTiles(space, evaluator, options.simulate);
+    cache.Keep(key, result, CurrentEnvironment(options.threads).date, warning);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+    from = fmt::format("searched in {:.1f} s", spent.count());
   }
-  return changed;
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  fmt::print("{} on {}, tile of all its products: {}\n{}\n", schedule.name, job.shape.name, from,
+             ExplainTune(result));
+  std::fflush(stdout);
+  return result.winner ? WithTile(schedule, result.best().choice.tile) : schedule;
 }
 
 }  // namespace xdna::bench

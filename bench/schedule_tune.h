@@ -25,14 +25,11 @@ encoder::Schedule WithTile(encoder::Schedule schedule, const std::string& tile);
 // How many tiles a search simulates: a window takes seconds.
 inline constexpr std::size_t kScheduleTilesSimulated = 12;
 
-// --tile: the schedule with that tile, or, for "tuned", with the one that makes a window the
-// shortest and passes: out of the cache, or from a search that encodes the job's first window with
-// each of the best few and with the schedule's own tile, and checks the fastest. Prints what it
-// chose and why; unchanged where nothing passes. Throws kInvalidArgument for a tile that the
-// encoder's width is no multiple of.
-encoder::Schedule ScheduleWithTile(const EncoderJob& job, const encoder::Schedule& schedule,
-                                   const std::string& tile, const NpuRunOptions& npu,
-                                   TuneOptions options);
+// The schedule with the tile that makes a window the shortest and passes: out of the cache, or from
+// a search that encodes the job's first window with each of the best few and with the schedule's
+// own tile, and checks the fastest. Prints what it chose and why; unchanged where nothing passes.
+encoder::Schedule TuneSchedule(const EncoderJob& job, const encoder::Schedule& schedule,
+                               const NpuRunOptions& npu, TuneOptions options);
 
 }  // namespace xdna::bench
 
