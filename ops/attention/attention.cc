@@ -30,9 +30,13 @@ Attention::Attention(const Weights& weights, std::int64_t m, const Options& opti
   in.x_dtype = in.y_dtype = dtype;
   in.x_range = options.x_range;
   in_ = std::make_unique<Linear>(stacked, bias, m, in, context);
-  core_ = ScaledDotProduct::Create(
-      {.m = m, .d = d_, .heads = options.heads, .stride = 3 * d_, .dtype = dtype},
-      options.variant.backend, context);
+  core_ = ScaledDotProduct::Create({.m = m,
+                                    .d = d_,
+                                    .heads = options.heads,
+                                    .stride = 3 * d_,
+                                    .dtype = dtype,
+                                    .int8_scores = options.variant.precision == Precision::kInt8},
+                                   options.variant.backend, context);
   Linear::Options out;
   out.variant = options.variant;
   out.x_dtype = dtype;

@@ -22,6 +22,7 @@
 #include <hwy/highway.h>
 
 #include "ops/attention/amx_tiles.h"
+#include "ops/attention/dot_attention.h"
 #include "ops/attention/pack-inl.h"
 #include "ops/attention/softmax-inl.h"
 #include "ops/attention/tile_attention-inl.h"
@@ -37,44 +38,24 @@ constexpr std::size_t kVectors = kLanes == 16 ? 4 : 2;
 constexpr std::size_t kWidth = kVectors * kLanes;
 // Groups of a call.
 constexpr std::size_t kGroups = 10;
-// Keys of a block: the group's scores and probabilities, 18 KB in bf16, leave room for a panel of K
-// in the first-level cache.
+// Keys of a block: the group's scores, 12 KB, leave room for a panel of K in the first-level cache.
 constexpr std::size_t kKeys = 512;
 
+// f32 arithmetic on operands of type `In`, each in a unit of its own.
 template <typename In>
-struct Fma : Layout<In, 1, kWidth, 1> {
-  using Exp2 = FineExp2;
-  using Probability = float;
-  static HWY_INLINE VF MulAdd(VF a, VF b, VF sum) { return hn::MulAdd(a, b, sum); }
-};
-
-#if XDNA_AVX512
-struct Dot : Layout<Bf16, 2, kWidth, 1> {
-  using Exp2 = CoarseExp2;
-  using Probability = Bf16;
-  static HWY_INLINE VF MulAdd(VF a, VF b, VF sum) {
-    // Beyond what Highway calls AVX3.
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
-    return sum;
-  }
-};
-#endif
+struct Fma : Layout<In, 1, kWidth, 1> {};
 
 // What a thread needs of memory; queries (units [group][depth][row]) and sums
 // ([group][panel][row][channel]) follow it.
 struct alignas(64) Scratch {
-  float scores[kRows][kKeys];
-  Bf16 narrow[kRows][kKeys];  // probabilities in bf16; those in f32 take the place of the scores
-  float tops[kRows][kLanes];  // of each lane
-  float bias[2][kWidth];      // what a panel's scores begin with: 0; and for the last one
+  float scores[kRows][kKeys];  // then probabilities
+  float tops[kRows][kLanes];   // of each lane
+  float bias[2][kWidth];       // what a panel's scores begin with: 0; and for the last one
   RowStates states[kGroups];
 };
 
-float* ProbabilitiesOf(Scratch& s, float*) { return s.scores[0]; }
-[[maybe_unused]] Bf16* ProbabilitiesOf(Scratch& s, Bf16*) { return s.narrow[0]; }
-
 // sum[r][v] += a[r] b[v] over `depth` units.
-template <class Op, std::size_t kRowStep, std::size_t kStep>
+template <std::size_t kRowStep, std::size_t kStep>
 HWY_INLINE void Multiply(const std::uint32_t* HWY_RESTRICT a, const std::uint32_t* HWY_RESTRICT b,
                          std::size_t depth, VF (&sum)[kRows][kVectors]) {
   const F32 d;
@@ -88,13 +69,12 @@ HWY_INLINE void Multiply(const std::uint32_t* HWY_RESTRICT a, const std::uint32_
     for (std::size_t r = 0; r < kRows; ++r) {
       const VF row = hn::BitCast(d, hn::Set(kU32, a[r * kRowStep]));
       HWY_UNROLL(4)
-      for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = Op::MulAdd(row, column[v], sum[r][v]);
+      for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(row, column[v], sum[r][v]);
     }
   }
 }
 
 // A group's scores for a panel of keys, and the greatest of each lane.
-template <class Op>
 HWY_NOINLINE void ScorePanel(const std::uint32_t* q, const std::uint32_t* k, std::size_t depth,
                              const float* bias, std::size_t panel, Scratch& s) {
   const F32 d;
@@ -104,7 +84,7 @@ HWY_NOINLINE void ScorePanel(const std::uint32_t* q, const std::uint32_t* k, std
     HWY_UNROLL(4)
     for (std::size_t v = 0; v < kVectors; ++v) sum[r][v] = hn::Load(d, bias + v * kLanes);
   }
-  Multiply<Op, 1, kRows>(q, k, depth, sum);
+  Multiply<1, kRows>(q, k, depth, sum);
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kRows; ++r) {
     VF top = panel == 0 ? sum[r][0] : hn::Max(sum[r][0], hn::Load(d, s.tops[r]));
@@ -118,23 +98,19 @@ HWY_NOINLINE void ScorePanel(const std::uint32_t* q, const std::uint32_t* k, std
 }
 
 // A group's scores of a block of `count` keys to probabilities.
-template <class Op>
-HWY_NOINLINE void Normalize(std::size_t count, float scale, Scratch& s, RowStates& states) {
+HWY_NOINLINE void Normalize(std::size_t count, Scratch& s, RowStates& states) {
   const F32 d;
   alignas(64) float tops[16] = {};
   for (std::size_t r = 0; r < kRows; ++r) {
-    tops[r] = scale * hn::GetLane(hn::MaxOfLanes(d, hn::Load(d, s.tops[r])));
+    tops[r] = hn::GetLane(hn::MaxOfLanes(d, hn::Load(d, s.tops[r])));
   }
   states.Raise(tops);
-  auto* out = ProbabilitiesOf(s, static_cast<typename Op::Probability*>(nullptr));
   for (std::size_t r = 0; r < kRows; ++r) {
-    states.sum[r] +=
-        Probabilities<typename Op::Exp2>(s.scores[r], count, scale, states.top[r], out + r * kKeys);
+    states.sum[r] += Probabilities<FineExp2>(s.scores[r], count, 1, states.top[r], s.scores[r]);
   }
 }
 
 // A group's sums in a panel of channels: sums = sums * decay + P V.
-template <class Op>
 HWY_NOINLINE void MixValues(const std::uint32_t* p, const std::uint32_t* v, std::size_t depth,
                             const float* decay, float* sums) {
   const F32 d;
@@ -146,7 +122,7 @@ HWY_NOINLINE void MixValues(const std::uint32_t* p, const std::uint32_t* v, std:
       sum[r][i] = hn::Mul(hn::Load(d, sums + r * kWidth + i * kLanes), hn::Set(d, decay[r]));
     }
   }
-  Multiply<Op, kKeys / Op::kPer, 1>(p, v, depth, sum);
+  Multiply<kKeys, 1>(p, v, depth, sum);
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kRows; ++r) {
     HWY_UNROLL(4)
@@ -161,8 +137,6 @@ template <class Op>
 class Run {
  public:
   using In = typename Op::In;
-  // In f32 queries can take the factor without loss, and the greatest probability is exactly 1.
-  static constexpr bool kScaleQueries = Op::kPer == 1;
 
   Run(const AttentionHead& head, const AttentionQueries& queries)
       : head_(head),
@@ -201,8 +175,8 @@ class Run {
       const In* row = static_cast<const In*>(queries_.q) + i * head_.stride;
       std::uint32_t* to = q_ + i / kRows * kRows * depth_ + i % kRows;
       for (std::size_t u = 0; u < depth_; ++u) {
-        const std::uint32_t unit = Op::Unit(row, u * Op::kPer, head_.width);
-        to[u * kRows] = kScaleQueries ? BitsOf(factor_ * FloatOf(unit)) : unit;
+        // So the greatest probability is exactly 1.
+        to[u * kRows] = BitsOf(factor_ * FloatOf(Op::Unit(row, u, head_.width)));
       }
     }
     std::fill_n(sums_, groups_ * kRows * panels_ * kWidth, 0.0F);
@@ -215,18 +189,16 @@ class Run {
     const auto* k = static_cast<const std::uint32_t*>(queries_.packed_k) + first * depth_;
     for (std::size_t p = 0; p < panels; ++p) {
       const bool last = first + (p + 1) * kWidth >= head_.keys;
-      ScorePanel<Op>(q, k + p * kWidth * depth_, depth_, scratch_.bias[last ? 1 : 0], p, scratch_);
+      ScorePanel(q, k + p * kWidth * depth_, depth_, scratch_.bias[last ? 1 : 0], p, scratch_);
     }
     RowStates& states = scratch_.states[group];
-    Normalize<Op>(panels * kWidth, kScaleQueries ? 1 : factor_, scratch_, states);
+    Normalize(panels * kWidth, scratch_, states);
     const auto* v = static_cast<const std::uint32_t*>(queries_.packed_v);
-    const std::size_t units = Op::Keys(head_.keys) / Op::kPer;
-    const auto* probabilities = reinterpret_cast<const std::uint32_t*>(
-        ProbabilitiesOf(scratch_, static_cast<typename Op::Probability*>(nullptr)));
+    const std::size_t keys = Op::Keys(head_.keys);
+    const auto* probabilities = reinterpret_cast<const std::uint32_t*>(scratch_.scores[0]);
     for (std::size_t p = 0; p < panels_; ++p) {
-      MixValues<Op>(probabilities, v + (p * units + first / Op::kPer) * kWidth,
-                    (count + Op::kPer - 1) / Op::kPer, states.decay,
-                    sums_ + (group * panels_ + p) * kRows * kWidth);
+      MixValues(probabilities, v + (p * keys + first) * kWidth, count, states.decay,
+                sums_ + (group * panels_ + p) * kRows * kWidth);
     }
   }
 
@@ -279,14 +251,6 @@ const AttentionKernel& FmaKernel(DType dtype) {
 }
 
 // Null where this target has no such instruction.
-const AttentionKernel* DotKernel() {
-#if XDNA_AVX512
-  static const AttentionKernel kernel = KernelOf<Dot>("fused vdpbf16ps zmm");
-  return &kernel;
-#else
-  return nullptr;
-#endif
-}
 const AttentionKernel* TileKernel() {
 #if XDNA_AVX512
   static const AttentionKernel kernel = TileAttention<AmxTiles>::Kernel("fused tdpbf16ps tmm");
@@ -304,20 +268,19 @@ HWY_AFTER_NAMESPACE();
 namespace xdna::ops {
 
 HWY_EXPORT(FmaKernel);
-HWY_EXPORT(DotKernel);
 HWY_EXPORT(TileKernel);
 
-const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu) {
+const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu, bool int8_scores) {
   if (dtype != DType::kF32 && dtype != DType::kBf16) {
     Throw(ErrorCode::kInternal, "no attention in {}", DTypeName(dtype));
   }
-  const AttentionKernel* kernel = nullptr;
   if (dtype == DType::kBf16 && cpu.amx_bf16) {
-    kernel = HWY_DYNAMIC_DISPATCH(TileKernel)();
-  } else if (dtype == DType::kBf16 && cpu.fast_dot_bf16) {
-    kernel = HWY_DYNAMIC_DISPATCH(DotKernel)();
+    if (const AttentionKernel* kernel = HWY_DYNAMIC_DISPATCH(TileKernel)()) return *kernel;
   }
-  return kernel != nullptr ? *kernel : HWY_DYNAMIC_DISPATCH(FmaKernel)(dtype);
+  if (dtype == DType::kBf16 && cpu.fast_dot_bf16) {
+    return int8_scores ? DotAttentionInt8() : DotAttentionBf16();
+  }
+  return HWY_DYNAMIC_DISPATCH(FmaKernel)(dtype);
 }
 
 }  // namespace xdna::ops

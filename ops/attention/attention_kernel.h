@@ -4,12 +4,13 @@
 // follow: "online softmax" (Milakov and Gimelshein, arXiv:1805.02867; Dao et al.,
 // arXiv:2205.14135).
 //
-// exp is 2^x by a polynomial: relative error below 2 ULP where products are in f32, and 9e-5 where
-// they are in bf16, a 20th of what rounding probabilities to bf16 may cost.
+// exp is 2^x by a polynomial: relative error below 2 ULP where products are in f32, and 9e-5 with
+// AMX. Those of AVX-512's dot products (dot_attention.h) make it in 16-bit integers, beside the
+// products and almost for nothing.
 //
-// Of the machine's peak on a core of Zen 5 that was shared with other work, for 1500 x 64 (minima,
-// 2026-11-24): 79 to 83 % with vdpbf16ps, 87 to 91 % in f32 by AVX-512 and 88 to 90 % by AVX2.
-// AMX's was only ever run on a model of its tiles.
+// Of the peak of their products on a core of Zen 5, for 1500 x 64 (minima, 2026-11-24): 86 % with
+// vdpbf16ps, 82 % with vpdpbusd for the scores, 87 to 91 % in f32 by AVX-512 and 88 to 90 % by
+// AVX2. AMX's was only ever run on a model of its tiles.
 #ifndef OPS_ATTENTION_ATTENTION_KERNEL_H_
 #define OPS_ATTENTION_ATTENTION_KERNEL_H_
 
@@ -53,8 +54,10 @@ struct AttentionKernel {
 
 // The fastest for Q, K, V and y of `dtype` (f32 or bf16; throws kInternal for others) on a
 // processor with these features, which this one has: by table. The f32 kernels, which bf16 gets
-// where there is nothing faster, are those of Highway's best target.
-const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu);
+// where there is nothing faster, are those of Highway's best target. `int8_scores`: Q K^T may be
+// made of integers where that is faster.
+const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu,
+                                           bool int8_scores = false);
 
 }  // namespace xdna::ops
 

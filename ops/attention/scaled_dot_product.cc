@@ -18,7 +18,9 @@ namespace {
 class FusedAttention : public ScaledDotProduct {
  public:
   FusedAttention(const ScaledDotProductShape& shape, const CpuContext& context)
-      : context_(context), shape_(shape), kernel_(FindAttentionKernel(shape.dtype, Cpu())) {
+      : context_(context),
+        shape_(shape),
+        kernel_(FindAttentionKernel(shape.dtype, Cpu(), shape.int8_scores)) {
     head_.keys = shape.m;
     head_.width = shape.d / shape.heads;
     head_.stride = shape.stride;

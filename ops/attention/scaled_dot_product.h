@@ -16,6 +16,8 @@ struct ScaledDotProductShape {
   std::int64_t heads = 1;     // divides d
   std::int64_t stride = 0;    // elements from row to row of Q, K and V
   DType dtype = DType::kF32;  // of operands and result: f32 or bf16; scores and sums are f32
+  // Q K^T may be made of integers: Q by row and K by head in 8 bits, where that is faster.
+  bool int8_scores = false;
 };
 
 // softmax(Q K^T / sqrt(d / heads)) V for all heads. A layer's scores, 72 MB in f32 for Whisper

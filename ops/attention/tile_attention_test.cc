@@ -92,7 +92,7 @@ TEST(TileAttention, AgreesWithTheOtherKernels) {
   features.amx_bf16 = false;
   const TestHead test(64, 300, 64, DType::kBf16, 1);
   const std::vector<float> other = test.Run(FindAttentionKernel(DType::kBf16, features));
-  EXPECT_LE(RelativeL2(test.Run(Kernel()), std::vector<double>(other.begin(), other.end())), 3e-3);
+  EXPECT_LE(RelativeL2(test.Run(Kernel()), std::vector<double>(other.begin(), other.end())), 4e-3);
 }
 
 TEST(TileAttention, HugeScoresStayFinite) {

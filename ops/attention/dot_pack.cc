@@ -1,0 +1,315 @@
+#include "ops/attention/dot_pack.h"
+
+#include <hwy/base.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "base/bf16.h"
+#include "ops/attention/attention_kernel.h"
+
+namespace xdna::ops::dot {
+namespace {
+
+constexpr float kMostInt8 = 127;
+constexpr std::int32_t kZeroU8 = 128;
+
+// What lies before the units of K and V.
+struct alignas(64) Header {
+  float scale = 1;
+  float most = 0;
+};
+
+// The key at a column of a panel: of two vectors of 16 scores, vpackssdw takes four and four in
+// turns.
+constexpr std::size_t KeyAt(std::size_t column) {
+  const std::size_t vector = column / kLanes;
+  const std::size_t lane = column % kLanes;
+  return vector / 2 * 2 * kLanes + lane / 4 * 8 + vector % 2 * 4 + lane % 4;
+}
+
+Mask MaskOf(std::size_t keys) {
+  Mask mask = {};
+  for (std::size_t column = 0; column < kPanel; ++column) {
+    if (KeyAt(column) < keys) {
+      mask.vectors[column / kLanes] |= static_cast<std::uint16_t>(1U << column % kLanes);
+    }
+    if (column < keys) mask.halves[column / 32] |= 1U << column % 32;
+  }
+  return mask;
+}
+
+// Of a row of integers.
+float ScaleFor(float most) { return most > 0 ? most / kMostInt8 : 1; }
+
+std::size_t KeysOf(const AttentionHead& head) { return RoundUp(head.keys, kPanel); }
+
+}  // namespace
+}  // namespace xdna::ops::dot
+
+// Flags of the compiler promise no instruction set: these do, for what the caller has asked for.
+HWY_PUSH_ATTRIBUTES("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")
+namespace xdna::ops::dot {
+namespace {
+
+__mmask16 FirstLanes(std::size_t count) {
+  return static_cast<__mmask16>(count >= kLanes ? 0xFFFF : (1U << count) - 1);
+}
+
+HWY_INLINE __m512 LoadBf16(const Bf16* from, __mmask16 mask) {
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16));
+}
+
+HWY_INLINE std::uint16_t MaxOfWords(__m512i words) {
+  const __m512i both = _mm512_max_epu32(_mm512_and_si512(words, _mm512_set1_epi32(0xFFFF)),
+                                        _mm512_srli_epi32(words, 16));
+  return static_cast<std::uint16_t>(_mm512_reduce_max_epu32(both));
+}
+
+// Rows lie pages apart, so the processor does not fetch them ahead by itself: with this, packing
+// took 0.6 of the time.
+constexpr std::size_t kRowsAhead = 32;
+
+// The greatest magnitude of `rows` rows; not finite where a value is not: as integers the bits of
+// infinity and NaN are above all others.
+HWY_NOINLINE float Most(const Bf16* row, std::size_t rows, std::size_t stride, std::size_t width) {
+  __m512i most = _mm512_setzero_si512();
+  for (; rows > 0; --rows, row += stride) {
+    PrefetchRow(row + kRowsAhead * stride, width);
+    for (std::size_t j = 0; j < width; j += 2 * kLanes) {
+      const std::size_t count = std::min(2 * kLanes, width - j);
+      const auto mask = static_cast<__mmask32>(~std::uint32_t{0} >> (2 * kLanes - count));
+      const __m512i bits = _mm512_maskz_loadu_epi16(mask, row + j);
+      most = _mm512_max_epu16(most, _mm512_and_si512(bits, _mm512_set1_epi16(0x7FFF)));
+    }
+  }
+  return Bf16{MaxOfWords(most)}.ToFloat();
+}
+
+// Rows of `depth` units, `pitch` bytes from one to the next, to panels; a row that is missing is 0.
+HWY_NOINLINE void Transpose(const void* rows, std::size_t pitch, std::size_t keys,
+                            std::size_t depth, std::size_t panel_depth, std::uint32_t* units) {
+  for (std::size_t first = 0; first < keys; first += kPanel, units += panel_depth * kPanel) {
+    const Mask mask = MaskOf(keys - first);
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      alignas(64) std::int32_t offsets[kLanes];
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        offsets[lane] = static_cast<std::int32_t>((first + KeyAt(v * kLanes + lane)) * pitch);
+      }
+      const __m512i at = _mm512_load_si512(offsets);
+      for (std::size_t u = 0; u < depth; ++u) {
+        const __m512i column = _mm512_mask_i32gather_epi32(
+            _mm512_setzero_si512(), mask.vectors[v], at, static_cast<const int*>(rows) + u, 1);
+        _mm512_store_si512(units + u * kPanel + v * kLanes, column);
+      }
+    }
+  }
+}
+
+// The mean of K over its keys.
+HWY_NOINLINE void MeanOfRows(const AttentionHead& head, const Bf16* k, float* mean) {
+  for (std::size_t j = 0; j < head.width; j += kLanes) {
+    const __mmask16 mask = FirstLanes(head.width - j);
+    __m512 sum = _mm512_setzero_ps();
+    for (std::size_t i = 0; i < head.keys; ++i) {
+      sum = _mm512_add_ps(sum, LoadBf16(k + i * head.stride + j, mask));
+    }
+    const __m512 count = _mm512_set1_ps(static_cast<float>(head.keys));
+    _mm512_mask_storeu_ps(mean + j, mask, _mm512_div_ps(sum, count));
+  }
+}
+
+HWY_NOINLINE float MostFromMean(const AttentionHead& head, const Bf16* k, const float* mean) {
+  __m512 most = _mm512_setzero_ps();
+  for (std::size_t j = 0; j < head.width; j += kLanes) {
+    const __mmask16 mask = FirstLanes(head.width - j);
+    const __m512 center = _mm512_maskz_loadu_ps(mask, mean + j);
+    for (std::size_t i = 0; i < head.keys; ++i) {
+      const __m512 value = _mm512_sub_ps(LoadBf16(k + i * head.stride + j, mask), center);
+      most = _mm512_max_ps(most, _mm512_abs_ps(value));
+    }
+  }
+  return _mm512_reduce_max_ps(most);
+}
+
+// (k - mean) / scale to integers [width], and -128 times their sum.
+HWY_INLINE std::int32_t QuantizeKey(const Bf16* k, const float* mean, std::size_t width,
+                                    float inverse, std::int8_t* out) {
+  __m512i sum = _mm512_setzero_si512();
+  for (std::size_t j = 0; j < width; j += kLanes) {
+    const __mmask16 mask = FirstLanes(width - j);
+    const __m512 value =
+        _mm512_sub_ps(LoadBf16(k + j, mask), _mm512_maskz_loadu_ps(mask, mean + j));
+    const __m512i whole =
+        _mm512_maskz_cvtps_epi32(mask, _mm512_mul_ps(value, _mm512_set1_ps(inverse)));
+    sum = _mm512_add_epi32(sum, whole);
+    _mm_mask_storeu_epi8(out + j, mask, _mm512_cvtsepi32_epi8(whole));
+  }
+  return -kZeroU8 * _mm512_reduce_add_epi32(sum);
+}
+
+HWY_NOINLINE void QuantizeKeys(const AttentionHead& head, const Bf16* k, const float* mean,
+                               float inverse, std::size_t pitch, std::int8_t* rows,
+                               std::int32_t* starts) {
+  for (std::size_t column = 0; column < KeysOf(head); ++column) {
+    const std::size_t key = column / kPanel * kPanel + KeyAt(column % kPanel);
+    starts[column] = key >= head.keys ? 0
+                                      : QuantizeKey(k + key * head.stride, mean, head.width,
+                                                    inverse, rows + key * pitch);
+  }
+}
+
+// `row` / scale to u8 with 128 for 0 [width].
+HWY_NOINLINE void QuantizeQuery(const Bf16* row, std::size_t width, float inverse,
+                                std::uint8_t* out) {
+  for (std::size_t j = 0; j < width; j += kLanes) {
+    const __mmask16 mask = FirstLanes(width - j);
+    const __m512 steps = _mm512_mul_ps(LoadBf16(row + j, mask), _mm512_set1_ps(inverse));
+    const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(steps), _mm512_set1_epi32(kZeroU8));
+    _mm_mask_storeu_epi8(out + j, mask, _mm512_cvtepi32_epi8(whole));
+  }
+}
+
+HWY_INLINE __m512i Words(const Bf16* row, __mmask16 mask) {
+  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row));
+}
+
+// Two rows of V in up to a panel's channels, the second one null where there is none, to pairs.
+HWY_NOINLINE void PackPair(const Bf16* even, const Bf16* odd, std::size_t channels,
+                           std::uint32_t* out) {
+  for (std::size_t j = 0; j < kPanel; j += kLanes, out += kLanes) {
+    const __mmask16 mask = FirstLanes(channels - std::min(channels, j));
+    const __m512i high = odd == nullptr ? _mm512_setzero_si512() : Words(odd + j, mask);
+    _mm512_store_si512(out, _mm512_or_si512(Words(even + j, mask), _mm512_slli_epi32(high, 16)));
+  }
+}
+
+}  // namespace
+}  // namespace xdna::ops::dot
+HWY_POP_ATTRIBUTES
+
+namespace xdna::ops::dot {
+namespace {
+
+// Of int8, after the units: the rows that they are made of.
+std::size_t QuantizedPitch(const AttentionHead& head) { return 4 * PackedInt8::Depth(head.width); }
+std::size_t MeanBytes(const AttentionHead& head) { return RoundUp(head.width, kLanes) * 4; }
+
+}  // namespace
+
+std::size_t PackedBf16::KBytes(const AttentionHead& head) {
+  return sizeof(Header) + KeysOf(head) * Depth(head.width) * 4;
+}
+
+void PackedBf16::PackK(const AttentionHead& head, const void* k, void* packed) {
+  const auto* rows = static_cast<const Bf16*>(k);
+  auto* header = static_cast<Header*>(packed);
+  *header = {1, Most(rows, head.keys, head.stride, head.width)};
+  auto* units = reinterpret_cast<std::uint32_t*>(header + 1);
+  const std::size_t depth = Depth(head.width);
+  Transpose(rows, head.stride * sizeof(Bf16), head.keys, head.width / 2, depth, units);
+  if (head.width % 2 == 0) return;
+  for (std::size_t column = 0; column < KeysOf(head); ++column) {
+    const std::size_t key = column / kPanel * kPanel + KeyAt(column % kPanel);
+    units[(column / kPanel * depth + depth - 1) * kPanel + column % kPanel] =
+        key < head.keys ? rows[key * head.stride + head.width - 1].bits : 0;
+  }
+}
+
+PackedK PackedBf16::ViewK(const AttentionHead& head, const void* packed) {
+  const auto* header = static_cast<const Header*>(packed);
+  return {.units = reinterpret_cast<const std::uint32_t*>(header + 1),
+          .depth = Depth(head.width),
+          .keys = head.keys,
+          .starts = nullptr,
+          .scale = header->scale,
+          .most = header->most,
+          .last = MaskOf((head.keys - 1) % kPanel + 1)};
+}
+
+Query PackedBf16::PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                        std::uint32_t* units) {
+  units[k.depth - 1] = 0;
+  std::memcpy(units, row, head.width * sizeof(Bf16));
+  const float most = Most(row, 1, 0, head.width);
+  return {.scale = 1, .most_score = most * k.most * static_cast<float>(head.width), .lost = false};
+}
+
+std::size_t PackedInt8::KBytes(const AttentionHead& head) {
+  const std::size_t keys = KeysOf(head);
+  return sizeof(Header) + keys * sizeof(std::int32_t) + keys * Depth(head.width) * 4 +
+         keys * QuantizedPitch(head) + MeanBytes(head);
+}
+
+void PackedInt8::PackK(const AttentionHead& head, const void* k, void* packed) {
+  const auto* from = static_cast<const Bf16*>(k);
+  auto* header = static_cast<Header*>(packed);
+  auto* starts = reinterpret_cast<std::int32_t*>(header + 1);
+  auto* units = reinterpret_cast<std::uint32_t*>(starts + KeysOf(head));
+  const std::size_t depth = Depth(head.width);
+  auto* mean = reinterpret_cast<float*>(units + KeysOf(head) * depth);
+  auto* rows = reinterpret_cast<std::int8_t*>(mean) + MeanBytes(head);
+  const std::size_t pitch = QuantizedPitch(head);
+  MeanOfRows(head, from, mean);
+  const float most = MostFromMean(head, from, mean);
+  *header = {ScaleFor(most), Most(from, head.keys, head.stride, head.width)};
+  if (pitch > head.width) std::memset(rows, 0, head.keys * pitch);
+  QuantizeKeys(head, from, mean, 1 / header->scale, pitch, rows, starts);
+  Transpose(rows, pitch, head.keys, depth, depth, units);
+}
+
+PackedK PackedInt8::ViewK(const AttentionHead& head, const void* packed) {
+  PackedK k = PackedBf16::ViewK(head, packed);
+  k.starts = reinterpret_cast<const std::int32_t*>(static_cast<const Header*>(packed) + 1);
+  k.units = reinterpret_cast<const std::uint32_t*>(k.starts + KeysOf(head));
+  k.depth = Depth(head.width);
+  return k;
+}
+
+Query PackedInt8::PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                        std::uint32_t* units) {
+  units[k.depth - 1] = 0;
+  const float most = Most(row, 1, 0, head.width);
+  const float scale = ScaleFor(most);
+  QuantizeQuery(row, head.width, 1 / scale, reinterpret_cast<std::uint8_t*>(units));
+  return {.scale = scale * k.scale,
+          .most_score = 128 * 128 * static_cast<float>(head.width),
+          .lost = !std::isfinite(most) || !std::isfinite(k.most)};
+}
+
+std::size_t VBytes(const AttentionHead& head) {
+  return sizeof(Header) + Panels(head.width) * kPanel * (KeysOf(head) / 2) * 4;
+}
+
+void PackV(const AttentionHead& head, const void* v, void* packed) {
+  const auto* rows = static_cast<const Bf16*>(v);
+  auto* header = static_cast<Header*>(packed);
+  *header = {1, Most(rows, head.keys, head.stride, head.width)};
+  auto* out = reinterpret_cast<std::uint32_t*>(header + 1);
+  for (std::size_t channel = 0; channel < head.width; channel += kPanel) {
+    for (std::size_t key = 0; key < KeysOf(head); key += 2, out += kPanel) {
+      const Bf16* even = rows + key * head.stride + channel;
+      if (key >= head.keys) {
+        std::fill_n(out, kPanel, 0);
+      } else {
+        PackPair(even, key + 1 < head.keys ? even + head.stride : nullptr, head.width - channel,
+                 out);
+      }
+    }
+  }
+}
+
+PackedV ViewV(const AttentionHead& head, const void* packed) {
+  const auto* header = static_cast<const Header*>(packed);
+  return {.units = reinterpret_cast<const std::uint32_t*>(header + 1),
+          .panels = Panels(head.width),
+          .pairs = KeysOf(head) / 2,
+          .most = header->most};
+}
+
+}  // namespace xdna::ops::dot

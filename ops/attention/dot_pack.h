@@ -1,0 +1,90 @@
+// How dot_attention.cc lays out its operands, and what it knows of them.
+//
+// A unit is 32 bits: 2 bf16 or 4 integers that follow each other along the sum. Keys of K and
+// channels of V lie in panels of 64; a panel has a row of 64 units for each step of the sum. What
+// is missing is 0. The keys of a panel are in the order that vpackssdw undoes.
+#ifndef OPS_ATTENTION_DOT_PACK_H_
+#define OPS_ATTENTION_DOT_PACK_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bf16.h"
+#include "ops/attention/attention_kernel.h"
+
+namespace xdna::ops::dot {
+
+constexpr std::size_t kLanes = 16;
+constexpr std::size_t kVectors = 4;
+constexpr std::size_t kHalves = 2;  // of a panel: 32 probabilities in bf16 fill a vector
+constexpr std::size_t kPanel = kVectors * kLanes;
+
+constexpr std::size_t RoundUp(std::size_t n, std::size_t step) {
+  return (n + step - 1) / step * step;
+}
+constexpr std::size_t Panels(std::size_t n) { return (n + kPanel - 1) / kPanel; }
+
+// Into the cache, ahead of use; the row may be beyond the last one.
+inline void PrefetchRow(const Bf16* row, std::size_t width) {
+  constexpr std::size_t kLine = 64 / sizeof(Bf16);
+  for (std::size_t j = 0; j < width; j += kLine) __builtin_prefetch(row + j);
+}
+
+// Which columns of a panel are keys, by vectors of scores and by vectors of probabilities.
+struct Mask {
+  std::uint16_t vectors[kVectors];
+  std::uint32_t halves[kHalves];
+};
+
+struct PackedK {
+  const std::uint32_t* units;  // [panel][depth][64]
+  std::size_t depth;           // units of a head's channels
+  std::size_t keys;
+  // int8: what the scores begin with, by column: -128 times the sum of its integers.
+  const std::int32_t* starts;
+  float scale;  // of a unit of K: 1 in bf16
+  float most;   // the greatest magnitude; not finite where a value is not
+  Mask last;    // of the last panel
+};
+
+struct PackedV {
+  const std::uint32_t* units;  // [panel][pair of keys][64 channels]
+  std::size_t panels;
+  std::size_t pairs;
+  float most;  // as above
+};
+
+// A row of Q, packed.
+struct Query {
+  float scale;       // of a score: of Q and K
+  float most_score;  // no score's magnitude is greater; not finite where an operand is not
+  bool lost;         // no scores can be made
+};
+
+struct PackedBf16 {
+  static std::size_t Depth(std::size_t width) { return (width + 1) / 2; }
+  static std::size_t KBytes(const AttentionHead& head);
+  static void PackK(const AttentionHead& head, const void* k, void* packed);
+  static PackedK ViewK(const AttentionHead& head, const void* packed);
+  // `row` to `units` [depth].
+  static Query PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                     std::uint32_t* units);
+};
+
+// Q by row in u8 with 128 for 0, K less its mean over the keys in i8; scales max / 127.
+struct PackedInt8 {
+  static std::size_t Depth(std::size_t width) { return (width + 3) / 4; }
+  static std::size_t KBytes(const AttentionHead& head);
+  static void PackK(const AttentionHead& head, const void* k, void* packed);
+  static PackedK ViewK(const AttentionHead& head, const void* packed);
+  static Query PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                     std::uint32_t* units);
+};
+
+std::size_t VBytes(const AttentionHead& head);
+void PackV(const AttentionHead& head, const void* v, void* packed);
+PackedV ViewV(const AttentionHead& head, const void* packed);
+
+}  // namespace xdna::ops::dot
+
+#endif  // OPS_ATTENTION_DOT_PACK_H_
