@@ -110,14 +110,16 @@ std::shared_ptr<Tensor> CpuEncoder::Smoothed(const Node& node, const char* opera
   return weight;
 }
 
-void CpuEncoder::AddWork(const std::string& stage, ops::Precision precision, double flops) {
+void CpuEncoder::AddWork(const std::string& stage, ops::Precision precision, double flops,
+                         double exps) {
   for (Work& work : work_) {
     if (work.stage == stage && work.precision == precision) {
       work.flops += flops;
+      work.exps += exps;
       return;
     }
   }
-  work_.push_back({stage, precision, flops});
+  work_.push_back({stage, precision, flops, exps});
 }
 
 std::shared_ptr<Tensor> CpuEncoder::Weight(const Node& node, const char* operand) const {
@@ -213,10 +215,9 @@ CpuEncoder::Action CpuEncoder::CompileAttention(const Node& node) {
   const auto d = static_cast<double>(shape_.d);
   const ops::Precision precision = options.variant.precision;
   AddWork("attention.qkv", precision, 6 * m * d * d);
-  AddWork("attention.core", precision == ops::Precision::kInt8 ? ops::Precision::kBf16 : precision,
-          4 * m * m * d);
   AddWork("attention.out", precision, 2 * m * d * d);
   options.heads = shape_.heads;
+  options.integers = plan_.layers.at(node.layer).integers;
   options.x_range = ops::Linear::XRange::kSkewed;
   options.accumulate = !options_.taps;
   const auto w = [&](const char* operand) { return Weight(node, operand); };
@@ -226,6 +227,12 @@ CpuEncoder::Action CpuEncoder::CompileAttention(const Node& node) {
   const auto attention =
       std::make_shared<ops::Attention>(ops::Attention::Weights{*wq, *bq, *wk, *wv, *bv, *wo, *bo},
                                        shape_.positions, options, context_);
+  const auto part = [&](bool integers) {
+    return integers ? ops::Precision::kInt8 : std::min(precision, ops::Precision::kBf16);
+  };
+  AddWork("attention.core", part(attention->integers() != ops::Integers::kNone), 2 * m * m * d);
+  AddWork("attention.core", part(attention->integers() == ops::Integers::kAll), 2 * m * m * d,
+          static_cast<double>(shape_.heads) * m * m);
   return [this, attention]() -> const TensorView& {
     const TensorView& y = options_.taps ? block_.view() : stream_.view();
     attention->Run(normed_, y);

@@ -46,6 +46,7 @@ class CpuEncoder {
     std::string stage;
     ops::Precision precision;
     double flops;  // of one window, over all layers; multiply-adds count 2
+    double exps;   // likewise: exponentials of softmax, one for each score
   };
   const std::vector<Work>& work() const { return work_; }
 
@@ -73,7 +74,7 @@ class CpuEncoder {
   void Smooth(const Node& norm, const Tensor& gamma, const Tensor& beta);
   // A weight [n,d] that meets the result of `norm`, multiplied by what that was divided by.
   std::shared_ptr<Tensor> Smoothed(const Node& node, const char* operand) const;
-  void AddWork(const std::string& stage, ops::Precision precision, double flops);
+  void AddWork(const std::string& stage, ops::Precision precision, double flops, double exps = 0);
   std::shared_ptr<Tensor> Weight(const Node& node, const char* operand) const;
 
   const Model* model_;  // while compiling

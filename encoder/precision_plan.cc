@@ -15,7 +15,7 @@ namespace {
 using ops::Precision;
 
 bool Same(const PrecisionPlan::Layer& a, const PrecisionPlan::Layer& b) {
-  return a.attention == b.attention && a.ffn == b.ffn;
+  return a.attention == b.attention && a.integers == b.integers && a.ffn == b.ffn;
 }
 
 }  // namespace
@@ -32,10 +32,16 @@ PrecisionPlan MakePrecisionPlan(Precision precision, std::int64_t layers) {
   PrecisionPlan plan;
   plan.stem = int8 ? Precision::kBf16 : precision;
   const Precision product = int8 ? Precision::kInt8 : precision;
-  plan.layers.assign(layers, {product, product});
-  if (!int8 || layers == 0) return plan;
-  plan.layers.front().attention = Precision::kBf16;
-  if (mixed) plan.layers.front().ffn = Precision::kBf16;
+  using ops::Integers;
+  const Integers integers = int8                           ? Integers::kAll
+                            : precision == Precision::kF32 ? Integers::kNone
+                                                           : Integers::kScores;
+  plan.layers.assign(layers, {product, integers, product});
+  if (layers == 0) return plan;
+  PrecisionPlan::Layer& first = plan.layers.front();
+  if (!int8) first.integers = Integers::kNone;
+  if (int8) first = {Precision::kBf16, Integers::kScores, first.ffn};
+  if (mixed) first.ffn = Precision::kBf16;
   return plan;
 }
 
@@ -46,9 +52,11 @@ std::string Describe(const PrecisionPlan& plan) {
     while (end < plan.layers.size() && Same(plan.layers[end], plan.layers[first])) ++end;
     const std::string which = end == first + 1 ? fmt::format("layer {}", first)
                                                : fmt::format("layers {} to {}", first, end - 1);
-    text += fmt::format("; {}: attention {}, ffn {}", which,
-                        ops::PrecisionName(plan.layers[first].attention),
-                        ops::PrecisionName(plan.layers[first].ffn));
+    const PrecisionPlan::Layer& layer = plan.layers[first];
+    text +=
+        fmt::format("; {}: attention {}{}, ffn {}", which, ops::PrecisionName(layer.attention),
+                    layer.integers == ops::Integers::kScores ? ", scores int8 where faster" : "",
+                    ops::PrecisionName(layer.ffn));
     first = end;
   }
   return text;

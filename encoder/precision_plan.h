@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "ops/attention/attention_kernel.h"
 #include "ops/contract.h"
 
 namespace xdna::encoder {
 
 struct PrecisionPlan {
   struct Layer {
-    ops::Precision attention;  // projections; scores and probabilities are bf16 in int8
+    ops::Precision attention;  // of the projections
+    ops::Integers integers;    // allowed between them; the rest is bf16 in int8
     ops::Precision ffn;
   };
 
@@ -25,20 +27,22 @@ struct PrecisionPlan {
   ops::Precision lowest() const;
 };
 
-// int8 is for the layers' matrix products alone: not for the stem (4 % of the work), nor
-// for scores and probabilities (32 %), nor for what is sensitive. Measured with one part
-// in int8 and all else in bf16, Whisper base, 11 windows of speech (LibriVox, LJ Speech,
-// Harvard sentences, a public address), mean relative L2 error of the output against f32,
-// 2026-11-24:
+// int8 is for the layers' matrix products alone: not for the stem (4 % of the work), nor for what
+// is sensitive. Measured with one part in int8 and all else in bf16, Whisper base, 11 windows of
+// speech (LibriVox, LJ Speech, Harvard sentences, a public address), mean relative L2 error of the
+// output against f32, 2026-11-24:
 //
 //   none                                        0.8e-2
-//   attention of layer 0                        5.1e-2
+//   projections of layer 0's attention          5.1e-2
 //   first, second product of layer 0's FFN      1.7e-2, 1.2e-2
 //   any one of the other 15 parts               0.9e-2 to 1.1e-2
+//   scores of layers 1 to 5; of all layers      0.8e-2, 1.2e-2
 //
-// kInt8 keeps the attention of layer 0 in bf16, kMixed all of layer 0. Over those windows
-// that makes a mean of 2.4e-2 and 1.9e-2, at most 2.9e-2 and 2.3e-2; all in int8, 5.6e-2
-// and 6.7e-2. Of the time that int8 saves in the linears, layer 0 is a sixth.
+// So kBf16 allows integers for scores but in layer 0; kInt8 keeps the projections and results of
+// layer 0's attention in bf16, kMixed all of layer 0 but the scores. Over those windows that makes
+// a mean of 0.8e-2, 2.6e-2 and 2.1e-2, at most 1.0e-2, 3.2e-2 and 2.5e-2 (2.0e-2 and 2.3e-2 for
+// kMixed without integers between the projections). Of the time that int8 saves in the linears,
+// layer 0 is a sixth.
 PrecisionPlan MakePrecisionPlan(ops::Precision precision, std::int64_t layers);
 
 // "stem bf16; layer 0: attention bf16, ffn bf16; layers 1 to 5: attention int8, ffn int8".

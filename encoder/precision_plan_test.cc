@@ -16,12 +16,15 @@ TEST(PrecisionPlan, KeepsWhatIsSensitiveInBf16) {
             "stem f32; layers 0 to 5: attention f32, ffn f32");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kBf16, 1)),
             "stem bf16; layer 0: attention bf16, ffn bf16");
-  EXPECT_EQ(
-      Describe(MakePrecisionPlan(Precision::kInt8, 6)),
-      "stem bf16; layer 0: attention bf16, ffn int8; layers 1 to 5: attention int8, ffn int8");
-  EXPECT_EQ(
-      Describe(MakePrecisionPlan(Precision::kMixed, 6)),
-      "stem bf16; layer 0: attention bf16, ffn bf16; layers 1 to 5: attention int8, ffn int8");
+  EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kBf16, 3)),
+            "stem bf16; layer 0: attention bf16, ffn bf16; "
+            "layers 1 to 2: attention bf16, scores int8 where faster, ffn bf16");
+  EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kInt8, 6)),
+            "stem bf16; layer 0: attention bf16, scores int8 where faster, ffn int8; "
+            "layers 1 to 5: attention int8, ffn int8");
+  EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 6)),
+            "stem bf16; layer 0: attention bf16, scores int8 where faster, ffn bf16; "
+            "layers 1 to 5: attention int8, ffn int8");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 0)), "stem bf16");
 }
 

@@ -35,7 +35,7 @@ Attention::Attention(const Weights& weights, std::int64_t m, const Options& opti
                                     .heads = options.heads,
                                     .stride = 3 * d_,
                                     .dtype = dtype,
-                                    .int8_scores = options.variant.precision == Precision::kInt8},
+                                    .integers = options.integers},
                                    options.variant.backend, context);
   Linear::Options out;
   out.variant = options.variant;

@@ -21,6 +21,7 @@ class Attention {
     std::int64_t heads = 8;
     bool accumulate = false;  // y += (f32)
     DType y_dtype = DType::kF32;
+    Integers integers = Integers::kNone;             // allowed between the projections
     Linear::XRange x_range = Linear::XRange::kEven;  // int8: of x and of the heads' result
   };
 
@@ -35,6 +36,9 @@ class Attention {
   // x [m,d] of ActivationType, y [m,d]. Profiled as "attention.qkv",
   // "attention.pack", "attention.core" and "attention.out".
   void Run(const TensorView& x, const TensorView& y);
+
+  // What is used of those allowed.
+  Integers integers() const { return core_->integers(); }
 
   // Of what is between the projections: "fused vdpbf16ps zmm".
   std::string description() const { return core_->description(); }

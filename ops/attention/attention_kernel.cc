@@ -230,8 +230,15 @@ void RunAll(const AttentionHead& head, const AttentionQueries& queries) {
 
 template <class Op>
 AttentionKernel KernelOf(const char* name) {
-  return {name,      kGroups * kRows, Op::PackedKBytes, Op::PackedVBytes, Run<Op>::ScratchBytes,
-          Op::PackK, Op::PackV,       RunAll<Op>};
+  return {name,
+          Integers::kNone,
+          kGroups * kRows,
+          Op::PackedKBytes,
+          Op::PackedVBytes,
+          Run<Op>::ScratchBytes,
+          Op::PackK,
+          Op::PackV,
+          RunAll<Op>};
 }
 
 const char* FmaName() {
@@ -270,16 +277,14 @@ namespace xdna::ops {
 HWY_EXPORT(FmaKernel);
 HWY_EXPORT(TileKernel);
 
-const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu, bool int8_scores) {
+const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu, Integers integers) {
   if (dtype != DType::kF32 && dtype != DType::kBf16) {
     Throw(ErrorCode::kInternal, "no attention in {}", DTypeName(dtype));
   }
   if (dtype == DType::kBf16 && cpu.amx_bf16) {
     if (const AttentionKernel* kernel = HWY_DYNAMIC_DISPATCH(TileKernel)()) return *kernel;
   }
-  if (dtype == DType::kBf16 && cpu.fast_dot_bf16) {
-    return int8_scores ? DotAttentionInt8() : DotAttentionBf16();
-  }
+  if (dtype == DType::kBf16 && cpu.fast_dot_bf16) return DotAttention(integers);
   return HWY_DYNAMIC_DISPATCH(FmaKernel)(dtype);
 }
 

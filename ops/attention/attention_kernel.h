@@ -22,6 +22,10 @@
 
 namespace xdna::ops {
 
+// Which products are of integers of 8 bits: scores, of Q by row and K by head; and results, of
+// probabilities by row and block of keys and V by channel.
+enum class Integers : std::uint8_t { kNone, kScores, kAll };
+
 struct AttentionHead {
   std::size_t keys = 0;    // rows of K and V, at least 1
   std::size_t width = 0;   // columns of Q, K and V, at least 1
@@ -43,6 +47,7 @@ struct AttentionQueries {
 // are the caller's, of the sizes that it is told and aligned to 64 bytes.
 struct AttentionKernel {
   const char* name;  // by its instruction: "fused vdpbf16ps zmm"
+  Integers integers;
   std::size_t rows;  // most queries of a call, and best
   std::size_t (*packed_k_bytes)(const AttentionHead&);
   std::size_t (*packed_v_bytes)(const AttentionHead&);
@@ -54,10 +59,9 @@ struct AttentionKernel {
 
 // The fastest for Q, K, V and y of `dtype` (f32 or bf16; throws kInternal for others) on a
 // processor with these features, which this one has: by table. The f32 kernels, which bf16 gets
-// where there is nothing faster, are those of Highway's best target. `int8_scores`: Q K^T may be
-// made of integers where that is faster.
-const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu,
-                                           bool int8_scores = false);
+// where there is nothing faster, are those of Highway's best target. `integers` are allowed, and
+// taken where that is faster.
+const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu, Integers integers);
 
 }  // namespace xdna::ops
 

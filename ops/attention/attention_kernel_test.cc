@@ -20,15 +20,16 @@ namespace {
 template <typename Body>
 void ForEachKernel(DType dtype, Body&& body) {
   CpuFeatures features = Cpu();
-  body(FindAttentionKernel(dtype, features));
+  body(FindAttentionKernel(dtype, features, Integers::kNone));
   features.amx_bf16 = false;
-  body(FindAttentionKernel(dtype, features));
-  body(FindAttentionKernel(dtype, features, true));
+  for (const Integers integers : {Integers::kNone, Integers::kScores, Integers::kAll}) {
+    body(FindAttentionKernel(dtype, features, integers));
+  }
   features.fast_dot_bf16 = false;
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    body(FindAttentionKernel(dtype, features));
+    body(FindAttentionKernel(dtype, features, Integers::kNone));
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
@@ -36,7 +37,7 @@ void ForEachKernel(DType dtype, Body&& body) {
 
 constexpr DType kTypes[] = {DType::kF32, DType::kBf16};
 
-bool HasInt8Scores(const AttentionKernel& kernel) {
+bool HasIntegers(const AttentionKernel& kernel) {
   return std::string(kernel.name).find("vpdpbusd") != std::string::npos;
 }
 
@@ -46,7 +47,7 @@ TEST(AttentionKernel, AgreesWithFloat64) {
       const TestHead test(shape.queries, shape.keys, shape.width, dtype, 1);
       const std::vector<double> reference = test.Reference();
       ForEachKernel(dtype, [&](const AttentionKernel& kernel) {
-        const double most = HasInt8Scores(kernel) ? 2e-2 : dtype == DType::kF32 ? 1e-6 : 4e-3;
+        const double most = HasIntegers(kernel) ? 2e-2 : dtype == DType::kF32 ? 1e-6 : 4e-3;
         EXPECT_LE(RelativeL2(test.Run(kernel), reference), most)
             << kernel.name << " " << shape.queries << "x" << shape.keys << "x" << shape.width;
       });
@@ -61,7 +62,7 @@ TEST(AttentionKernel, HugeScoresStayFinite) {
     const std::vector<double> reference = test.Reference();
     ForEachKernel(dtype, [&](const AttentionKernel& kernel) {
       // Which of two keys wins is beyond integers of 8 bits.
-      const double most = HasInt8Scores(kernel) ? 0.5 : 4e-3;
+      const double most = HasIntegers(kernel) ? 0.5 : 4e-3;
       EXPECT_LE(RelativeL2(test.Run(kernel), reference), most) << kernel.name;
     });
   }
@@ -81,7 +82,7 @@ TEST(AttentionKernel, LaterKeysMayOutdoTheFirstByFar) {
         test.operands = x.To(dtype);
         const std::vector<double> reference = test.Reference();
         ForEachKernel(dtype, [&](const AttentionKernel& kernel) {
-          EXPECT_LE(RelativeL2(test.Run(kernel), reference), HasInt8Scores(kernel) ? 5e-2 : 4e-3)
+          EXPECT_LE(RelativeL2(test.Run(kernel), reference), HasIntegers(kernel) ? 5e-2 : 4e-3)
               << kernel.name << " key " << key << " by " << 32 * by;
         });
       }
@@ -148,7 +149,7 @@ TEST(AttentionKernel, ANanAmongValuesStaysInItsChannel) {
 
 TEST(AttentionKernel, ByTable) {
   const auto name = [](DType dtype, const CpuFeatures& cpu) {
-    return std::string(FindAttentionKernel(dtype, cpu).name);
+    return std::string(FindAttentionKernel(dtype, cpu, Integers::kNone).name);
   };
   CpuFeatures cpu = Cpu();
   cpu.amx_bf16 = cpu.fast_dot_bf16 = false;
@@ -157,11 +158,12 @@ TEST(AttentionKernel, ByTable) {
   cpu.fast_dot_bf16 = true;
   EXPECT_EQ(name(DType::kF32, cpu), "fused vfmadd231ps zmm");
   EXPECT_EQ(name(DType::kBf16, cpu), "fused vdpbf16ps zmm");
-  EXPECT_STREQ(FindAttentionKernel(DType::kBf16, cpu, true).name,
-               "fused vpdpbusd and vdpbf16ps zmm");
+  EXPECT_STREQ(FindAttentionKernel(DType::kBf16, cpu, Integers::kScores).name,
+               "fused vpdpbusd scores, vdpbf16ps zmm");
+  EXPECT_STREQ(FindAttentionKernel(DType::kBf16, cpu, Integers::kAll).name, "fused vpdpbusd zmm");
   cpu.amx_bf16 = true;
   EXPECT_EQ(name(DType::kBf16, cpu), "fused tdpbf16ps tmm");
-  EXPECT_THROW(FindAttentionKernel(DType::kI8, cpu), Error);
+  EXPECT_THROW(FindAttentionKernel(DType::kI8, cpu, Integers::kNone), Error);
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 //
 // In int8 the scores are products of integers: Q by row, and K less its mean over the keys (which
 // moves all of a row's scores alike and no probability; Zhang et al., arXiv:2410.02367) by head.
+// And so are the results: probabilities are integers with a factor for each block of keys, of
+// which the greatest is 255, and V less its mean, which is added in the end, is by channel.
 #ifndef OPS_ATTENTION_DOT_ATTENTION_H_
 #define OPS_ATTENTION_DOT_ATTENTION_H_
 
@@ -19,10 +21,9 @@
 
 namespace xdna::ops {
 
-// For bf16 operands, on processors with avx512bw, avx512vbmi, avx512_bf16 and (int8) avx512_vnni:
-// AMD's since Zen 4, and all that have AMX.
-const AttentionKernel& DotAttentionBf16();
-const AttentionKernel& DotAttentionInt8();
+// For bf16 operands, on processors with avx512bw, avx512vbmi, avx512_bf16 and avx512_vnni: AMD's
+// since Zen 4, and all that have AMX.
+const AttentionKernel& DotAttention(Integers integers);
 
 }  // namespace xdna::ops
 

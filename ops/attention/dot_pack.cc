@@ -47,6 +47,11 @@ Mask MaskOf(std::size_t keys) {
 float ScaleFor(float most) { return most > 0 ? most / kMostInt8 : 1; }
 
 std::size_t KeysOf(const AttentionHead& head) { return RoundUp(head.keys, kPanel); }
+std::size_t ChannelsOf(const AttentionHead& head) { return RoundUp(head.width, kPanel); }
+
+// Of a panel's 64 probabilities in bytes, the first of the four in a unit: vpackuswb takes eight
+// of the first half and eight of the second in turns.
+std::size_t FirstKeyOf(std::size_t unit) { return unit / 4 * 8 + unit / 2 % 2 * 32 + unit % 2 * 4; }
 
 }  // namespace
 }  // namespace xdna::ops::dot
@@ -111,7 +116,7 @@ HWY_NOINLINE void Transpose(const void* rows, std::size_t pitch, std::size_t key
   }
 }
 
-// The mean of K over its keys.
+// By channel, the mean of K or V over the keys.
 HWY_NOINLINE void MeanOfRows(const AttentionHead& head, const Bf16* k, float* mean) {
   for (std::size_t j = 0; j < head.width; j += kLanes) {
     const __mmask16 mask = FirstLanes(head.width - j);
@@ -124,17 +129,19 @@ HWY_NOINLINE void MeanOfRows(const AttentionHead& head, const Bf16* k, float* me
   }
 }
 
-HWY_NOINLINE float MostFromMean(const AttentionHead& head, const Bf16* k, const float* mean) {
-  __m512 most = _mm512_setzero_ps();
+// By channel, the greatest distance from its mean.
+HWY_NOINLINE void MostFromMean(const AttentionHead& head, const Bf16* rows, const float* mean,
+                               float* most) {
   for (std::size_t j = 0; j < head.width; j += kLanes) {
     const __mmask16 mask = FirstLanes(head.width - j);
     const __m512 center = _mm512_maskz_loadu_ps(mask, mean + j);
+    __m512 far = _mm512_setzero_ps();
     for (std::size_t i = 0; i < head.keys; ++i) {
-      const __m512 value = _mm512_sub_ps(LoadBf16(k + i * head.stride + j, mask), center);
-      most = _mm512_max_ps(most, _mm512_abs_ps(value));
+      const __m512 value = _mm512_sub_ps(LoadBf16(rows + i * head.stride + j, mask), center);
+      far = _mm512_max_ps(far, _mm512_abs_ps(value));
     }
+    _mm512_mask_storeu_ps(most + j, mask, far);
   }
-  return _mm512_reduce_max_ps(most);
 }
 
 // (k - mean) / scale to integers [width], and -128 times their sum.
@@ -189,6 +196,25 @@ HWY_NOINLINE void PackPair(const Bf16* even, const Bf16* odd, std::size_t channe
   }
 }
 
+// Up to four rows of V in up to a panel's channels to units; a row that is missing is 0.
+HWY_NOINLINE void QuantizeFour(const Bf16* rows, std::size_t stride, std::size_t keys,
+                               std::size_t channels, const float* scales, const float* means,
+                               std::uint32_t* out) {
+  for (std::size_t j = 0; j < kPanel; j += kLanes, out += kLanes) {
+    const __mmask16 mask = FirstLanes(channels - std::min(channels, j));
+    const __m512 scale = _mm512_maskz_loadu_ps(mask, scales + j);
+    const __m512 mean = _mm512_maskz_loadu_ps(mask, means + j);
+    __m512i unit = _mm512_setzero_si512();
+    for (std::size_t i = 0; i < keys; ++i) {
+      const __m512 value = _mm512_sub_ps(LoadBf16(rows + i * stride + j, mask), mean);
+      const __m512i whole = _mm512_maskz_cvtps_epi32(mask, _mm512_div_ps(value, scale));
+      const __m512i byte = _mm512_and_si512(whole, _mm512_set1_epi32(0xFF));
+      unit = _mm512_or_si512(unit, _mm512_slli_epi32(byte, static_cast<unsigned>(8 * i)));
+    }
+    _mm512_store_si512(out, unit);
+  }
+}
+
 }  // namespace
 }  // namespace xdna::ops::dot
 HWY_POP_ATTRIBUTES
@@ -197,16 +223,15 @@ namespace xdna::ops::dot {
 namespace {
 
 // Of int8, after the units: the rows that they are made of.
-std::size_t QuantizedPitch(const AttentionHead& head) { return 4 * PackedInt8::Depth(head.width); }
-std::size_t MeanBytes(const AttentionHead& head) { return RoundUp(head.width, kLanes) * 4; }
+std::size_t QuantizedPitch(const AttentionHead& head) { return 4 * KeysInt8::Depth(head.width); }
 
 }  // namespace
 
-std::size_t PackedBf16::KBytes(const AttentionHead& head) {
+std::size_t KeysBf16::Bytes(const AttentionHead& head) {
   return sizeof(Header) + KeysOf(head) * Depth(head.width) * 4;
 }
 
-void PackedBf16::PackK(const AttentionHead& head, const void* k, void* packed) {
+void KeysBf16::Pack(const AttentionHead& head, const void* k, void* packed) {
   const auto* rows = static_cast<const Bf16*>(k);
   auto* header = static_cast<Header*>(packed);
   *header = {1, Most(rows, head.keys, head.stride, head.width)};
@@ -221,7 +246,7 @@ void PackedBf16::PackK(const AttentionHead& head, const void* k, void* packed) {
   }
 }
 
-PackedK PackedBf16::ViewK(const AttentionHead& head, const void* packed) {
+PackedK KeysBf16::View(const AttentionHead& head, const void* packed) {
   const auto* header = static_cast<const Header*>(packed);
   return {.units = reinterpret_cast<const std::uint32_t*>(header + 1),
           .depth = Depth(head.width),
@@ -232,47 +257,49 @@ PackedK PackedBf16::ViewK(const AttentionHead& head, const void* packed) {
           .last = MaskOf((head.keys - 1) % kPanel + 1)};
 }
 
-Query PackedBf16::PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
-                        std::uint32_t* units) {
+Query KeysBf16::PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                          std::uint32_t* units) {
   units[k.depth - 1] = 0;
   std::memcpy(units, row, head.width * sizeof(Bf16));
   const float most = Most(row, 1, 0, head.width);
   return {.scale = 1, .most_score = most * k.most * static_cast<float>(head.width), .lost = false};
 }
 
-std::size_t PackedInt8::KBytes(const AttentionHead& head) {
+std::size_t KeysInt8::Bytes(const AttentionHead& head) {
   const std::size_t keys = KeysOf(head);
   return sizeof(Header) + keys * sizeof(std::int32_t) + keys * Depth(head.width) * 4 +
-         keys * QuantizedPitch(head) + MeanBytes(head);
+         keys * QuantizedPitch(head) + 2 * ChannelsOf(head) * sizeof(float);
 }
 
-void PackedInt8::PackK(const AttentionHead& head, const void* k, void* packed) {
+void KeysInt8::Pack(const AttentionHead& head, const void* k, void* packed) {
   const auto* from = static_cast<const Bf16*>(k);
   auto* header = static_cast<Header*>(packed);
   auto* starts = reinterpret_cast<std::int32_t*>(header + 1);
   auto* units = reinterpret_cast<std::uint32_t*>(starts + KeysOf(head));
   const std::size_t depth = Depth(head.width);
   auto* mean = reinterpret_cast<float*>(units + KeysOf(head) * depth);
-  auto* rows = reinterpret_cast<std::int8_t*>(mean) + MeanBytes(head);
+  float* distance = mean + ChannelsOf(head);
+  auto* rows = reinterpret_cast<std::int8_t*>(distance + ChannelsOf(head));
   const std::size_t pitch = QuantizedPitch(head);
   MeanOfRows(head, from, mean);
-  const float most = MostFromMean(head, from, mean);
+  MostFromMean(head, from, mean, distance);
+  const float most = *std::max_element(distance, distance + head.width);
   *header = {ScaleFor(most), Most(from, head.keys, head.stride, head.width)};
   if (pitch > head.width) std::memset(rows, 0, head.keys * pitch);
   QuantizeKeys(head, from, mean, 1 / header->scale, pitch, rows, starts);
   Transpose(rows, pitch, head.keys, depth, depth, units);
 }
 
-PackedK PackedInt8::ViewK(const AttentionHead& head, const void* packed) {
-  PackedK k = PackedBf16::ViewK(head, packed);
+PackedK KeysInt8::View(const AttentionHead& head, const void* packed) {
+  PackedK k = KeysBf16::View(head, packed);
   k.starts = reinterpret_cast<const std::int32_t*>(static_cast<const Header*>(packed) + 1);
   k.units = reinterpret_cast<const std::uint32_t*>(k.starts + KeysOf(head));
   k.depth = Depth(head.width);
   return k;
 }
 
-Query PackedInt8::PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
-                        std::uint32_t* units) {
+Query KeysInt8::PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                          std::uint32_t* units) {
   units[k.depth - 1] = 0;
   const float most = Most(row, 1, 0, head.width);
   const float scale = ScaleFor(most);
@@ -282,17 +309,17 @@ Query PackedInt8::PackQ(const Bf16* row, const AttentionHead& head, const Packed
           .lost = !std::isfinite(most) || !std::isfinite(k.most)};
 }
 
-std::size_t VBytes(const AttentionHead& head) {
-  return sizeof(Header) + Panels(head.width) * kPanel * (KeysOf(head) / 2) * 4;
+std::size_t ValuesBf16::Bytes(const AttentionHead& head) {
+  return sizeof(Header) + ChannelsOf(head) * KeysOf(head) * sizeof(Bf16);
 }
 
-void PackV(const AttentionHead& head, const void* v, void* packed) {
+void ValuesBf16::Pack(const AttentionHead& head, const void* v, void* packed) {
   const auto* rows = static_cast<const Bf16*>(v);
   auto* header = static_cast<Header*>(packed);
   *header = {1, Most(rows, head.keys, head.stride, head.width)};
   auto* out = reinterpret_cast<std::uint32_t*>(header + 1);
   for (std::size_t channel = 0; channel < head.width; channel += kPanel) {
-    for (std::size_t key = 0; key < KeysOf(head); key += 2, out += kPanel) {
+    for (std::size_t key = 0; key < KeysOf(head); key += kKeysPerUnit, out += kPanel) {
       const Bf16* even = rows + key * head.stride + channel;
       if (key >= head.keys) {
         std::fill_n(out, kPanel, 0);
@@ -304,12 +331,52 @@ void PackV(const AttentionHead& head, const void* v, void* packed) {
   }
 }
 
-PackedV ViewV(const AttentionHead& head, const void* packed) {
+PackedV ValuesBf16::View(const AttentionHead& head, const void* packed) {
   const auto* header = static_cast<const Header*>(packed);
   return {.units = reinterpret_cast<const std::uint32_t*>(header + 1),
           .panels = Panels(head.width),
-          .pairs = KeysOf(head) / 2,
+          .depth = KeysOf(head) / kKeysPerUnit,
+          .scales = nullptr,
+          .means = nullptr,
           .most = header->most};
+}
+
+std::size_t ValuesInt8::Bytes(const AttentionHead& head) {
+  return ChannelsOf(head) * (2 * sizeof(float) + KeysOf(head));
+}
+
+void ValuesInt8::Pack(const AttentionHead& head, const void* v, void* packed) {
+  const auto* rows = static_cast<const Bf16*>(v);
+  auto* scales = static_cast<float*>(packed);
+  float* means = scales + ChannelsOf(head);
+  auto* out = reinterpret_cast<std::uint32_t*>(means + ChannelsOf(head));
+  std::fill_n(scales, 2 * ChannelsOf(head), 0.0F);
+  Most(rows, head.keys, head.stride, head.width);  // for what it fetches
+  MeanOfRows(head, rows, means);
+  MostFromMean(head, rows, means, scales);
+  for (std::size_t j = 0; j < head.width; ++j) scales[j] = ScaleFor(scales[j]);
+  for (std::size_t channel = 0; channel < head.width; channel += kPanel) {
+    for (std::size_t key = 0; key < KeysOf(head); key += kPanel) {
+      for (std::size_t u = 0; u < kPanel / kKeysPerUnit; ++u, out += kPanel) {
+        const std::size_t first = key + FirstKeyOf(u);
+        const std::size_t keys = head.keys - std::min(head.keys, first);
+        QuantizeFour(rows + first * head.stride + channel, head.stride,
+                     std::min(kKeysPerUnit, keys), head.width - channel, scales + channel,
+                     means + channel, out);
+      }
+    }
+  }
+}
+
+PackedV ValuesInt8::View(const AttentionHead& head, const void* packed) {
+  const auto* scales = static_cast<const float*>(packed);
+  const float* means = scales + ChannelsOf(head);
+  return {.units = reinterpret_cast<const std::uint32_t*>(means + ChannelsOf(head)),
+          .panels = Panels(head.width),
+          .depth = KeysOf(head) / kKeysPerUnit,
+          .scales = scales,
+          .means = means,
+          .most = 0};
 }
 
 }  // namespace xdna::ops::dot

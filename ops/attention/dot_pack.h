@@ -2,7 +2,7 @@
 //
 // A unit is 32 bits: 2 bf16 or 4 integers that follow each other along the sum. Keys of K and
 // channels of V lie in panels of 64; a panel has a row of 64 units for each step of the sum. What
-// is missing is 0. The keys of a panel are in the order that vpackssdw undoes.
+// is missing is 0. The keys of a panel of K are in the order that vpackssdw undoes.
 #ifndef OPS_ATTENTION_DOT_PACK_H_
 #define OPS_ATTENTION_DOT_PACK_H_
 
@@ -48,10 +48,13 @@ struct PackedK {
 };
 
 struct PackedV {
-  const std::uint32_t* units;  // [panel][pair of keys][64 channels]
+  const std::uint32_t* units;  // [panel][unit of keys][64 channels]
   std::size_t panels;
-  std::size_t pairs;
-  float most;  // as above
+  std::size_t depth;  // units of all keys, with those that fill the last panel
+  // int8, by channel: V is unit * scale + mean.
+  const float* scales;
+  const float* means;
+  float most;  // bf16: as above
 };
 
 // A row of Q, packed.
@@ -61,29 +64,44 @@ struct Query {
   bool lost;         // no scores can be made
 };
 
-struct PackedBf16 {
+struct KeysBf16 {
   static std::size_t Depth(std::size_t width) { return (width + 1) / 2; }
-  static std::size_t KBytes(const AttentionHead& head);
-  static void PackK(const AttentionHead& head, const void* k, void* packed);
-  static PackedK ViewK(const AttentionHead& head, const void* packed);
+  static std::size_t Bytes(const AttentionHead& head);
+  static void Pack(const AttentionHead& head, const void* k, void* packed);
+  static PackedK View(const AttentionHead& head, const void* packed);
   // `row` to `units` [depth].
-  static Query PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
-                     std::uint32_t* units);
+  static Query PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                         std::uint32_t* units);
 };
 
 // Q by row in u8 with 128 for 0, K less its mean over the keys in i8; scales max / 127.
-struct PackedInt8 {
+struct KeysInt8 {
   static std::size_t Depth(std::size_t width) { return (width + 3) / 4; }
-  static std::size_t KBytes(const AttentionHead& head);
-  static void PackK(const AttentionHead& head, const void* k, void* packed);
-  static PackedK ViewK(const AttentionHead& head, const void* packed);
-  static Query PackQ(const Bf16* row, const AttentionHead& head, const PackedK& k,
-                     std::uint32_t* units);
+  static std::size_t Bytes(const AttentionHead& head);
+  static void Pack(const AttentionHead& head, const void* k, void* packed);
+  static PackedK View(const AttentionHead& head, const void* packed);
+  static Query PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
+                         std::uint32_t* units);
 };
 
-std::size_t VBytes(const AttentionHead& head);
-void PackV(const AttentionHead& head, const void* v, void* packed);
-PackedV ViewV(const AttentionHead& head, const void* packed);
+struct ValuesBf16 {
+  static constexpr std::size_t kKeysPerUnit = 2;
+  // That keys from the first of a panel on are in.
+  static std::size_t Units(std::size_t keys) { return (keys + 1) / kKeysPerUnit; }
+  static std::size_t Bytes(const AttentionHead& head);
+  static void Pack(const AttentionHead& head, const void* v, void* packed);
+  static PackedV View(const AttentionHead& head, const void* packed);
+};
+
+// V less its mean over the keys in i8, by channel; scales max / 127. The keys of a panel are in
+// the order that vpackuswb gives them.
+struct ValuesInt8 {
+  static constexpr std::size_t kKeysPerUnit = 4;
+  static std::size_t Units(std::size_t keys) { return Panels(keys) * kPanel / kKeysPerUnit; }
+  static std::size_t Bytes(const AttentionHead& head);
+  static void Pack(const AttentionHead& head, const void* v, void* packed);
+  static PackedV View(const AttentionHead& head, const void* packed);
+};
 
 }  // namespace xdna::ops::dot
 

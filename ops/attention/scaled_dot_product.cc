@@ -20,7 +20,7 @@ class FusedAttention : public ScaledDotProduct {
   FusedAttention(const ScaledDotProductShape& shape, const CpuContext& context)
       : context_(context),
         shape_(shape),
-        kernel_(FindAttentionKernel(shape.dtype, Cpu(), shape.int8_scores)) {
+        kernel_(FindAttentionKernel(shape.dtype, Cpu(), shape.integers)) {
     head_.keys = shape.m;
     head_.width = shape.d / shape.heads;
     head_.stride = shape.stride;
@@ -52,6 +52,7 @@ class FusedAttention : public ScaledDotProduct {
     });
   }
 
+  Integers integers() const override { return kernel_.integers; }
   std::string description() const override { return kernel_.name; }
 
  private:

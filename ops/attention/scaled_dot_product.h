@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/tensor.h"
+#include "ops/attention/attention_kernel.h"
 #include "ops/contract.h"
 
 namespace xdna::ops {
@@ -16,8 +17,7 @@ struct ScaledDotProductShape {
   std::int64_t heads = 1;     // divides d
   std::int64_t stride = 0;    // elements from row to row of Q, K and V
   DType dtype = DType::kF32;  // of operands and result: f32 or bf16; scores and sums are f32
-  // Q K^T may be made of integers: Q by row and K by head in 8 bits, where that is faster.
-  bool int8_scores = false;
+  Integers integers = Integers::kNone;  // allowed, where that is faster
 };
 
 // softmax(Q K^T / sqrt(d / heads)) V for all heads. A layer's scores, 72 MB in f32 for Whisper
@@ -36,6 +36,9 @@ class ScaledDotProduct {
   // q, k, v: first elements of [m,d] with the stride above; y [m,d], contiguous.
   // Profiled as "attention.pack" and "attention.core".
   virtual void Run(const void* q, const void* k, const void* v, const TensorView& y) = 0;
+
+  // What it does, of what the shape allows.
+  virtual Integers integers() const { return Integers::kNone; }
 
   // "fused vdpbf16ps zmm"
   virtual std::string description() const = 0;

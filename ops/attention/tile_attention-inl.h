@@ -29,8 +29,8 @@ template <class Tiles>
 class TileAttention {
  public:
   static AttentionKernel Kernel(const char* name) {
-    return {name,         kQueries, L::PackedKBytes, L::PackedVBytes,
-            ScratchBytes, L::PackK, L::PackV,        RunAll};
+    return {name,         Integers::kNone, kQueries, L::PackedKBytes, L::PackedVBytes,
+            ScratchBytes, L::PackK,        L::PackV, RunAll};
   }
 
  private:

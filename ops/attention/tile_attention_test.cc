@@ -91,7 +91,8 @@ TEST(TileAttention, AgreesWithTheOtherKernels) {
   CpuFeatures features = Cpu();
   features.amx_bf16 = false;
   const TestHead test(64, 300, 64, DType::kBf16, 1);
-  const std::vector<float> other = test.Run(FindAttentionKernel(DType::kBf16, features));
+  const std::vector<float> other =
+      test.Run(FindAttentionKernel(DType::kBf16, features, Integers::kNone));
   EXPECT_LE(RelativeL2(test.Run(Kernel()), std::vector<double>(other.begin(), other.end())), 4e-3);
 }
 
