@@ -40,7 +40,7 @@ struct PrecisionPlan {
 //
 // So kBf16 allows integers for scores but in layer 0; kInt8 keeps the projections and results of
 // layer 0's attention in bf16, kMixed all of layer 0 but the scores. Over those windows that makes
-// a mean of 0.8e-2, 2.6e-2 and 2.1e-2, at most 1.0e-2, 3.2e-2 and 2.5e-2 (2.0e-2 and 2.3e-2 for
+// a mean of 0.8e-2, 2.6e-2 and 2.1e-2, at most 1.0e-2, 3.0e-2 and 2.5e-2 (2.0e-2 and 2.3e-2 for
 // kMixed without integers between the projections). Of the time that int8 saves in the linears,
 // layer 0 is a sixth.
 PrecisionPlan MakePrecisionPlan(ops::Precision precision, std::int64_t layers);

@@ -57,6 +57,11 @@ HWY_INLINE __m512i DotInt8(__m512i sum, __m512i a, __m512i b) {
   return sum;
 }
 
+HWY_INLINE __m512i DotInt16(__m512i sum, __m512i a, __m512i b) {
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+
 // Scores by vdpbf16ps.
 struct Bf16Scores {
   using Packing = KeysBf16;

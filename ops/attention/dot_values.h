@@ -112,10 +112,13 @@ struct Bf16Values {
   }
 };
 
-// P in u8: of a block the greatest is 255, and a factor of the block goes to the sums.
+// P in u8: of a block the greatest is 255, and a factor of the block goes to the sums. Their sum is
+// made before they are rounded: what the many keys below 1 / 510 lack then falls to the mean of V,
+// which is added in the end.
 struct Int8Values {
   using Packing = ValuesInt8;
   static constexpr float kZeroSteps = 0;
+  static constexpr unsigned kMoreBits = 7;  // of probabilities, for their sum
 
   struct alignas(64) Block {
     std::int16_t steps[kRows][kKeys];
@@ -126,7 +129,7 @@ struct Int8Values {
 
   // 255 times 2^-f, f in 128ths.
   static Constants MakeConstants() {
-    Constants c = {{}, 0x01010101};
+    Constants c = {{}, 0x00010001};
     for (std::size_t f = 0; f < c.table.size(); ++f) {
       c.table[f] =
           static_cast<std::uint8_t>(std::lround(255 * std::exp2(-static_cast<double>(f) / kSteps)));
@@ -167,14 +170,17 @@ struct Int8Values {
     return static_cast<std::int16_t>(_mm_extract_epi16(_mm_minpos_epu16(turned), 0) ^ 0x7FFF);
   }
 
-  // 32 steps to words of probabilities: 255 2^-(top - steps), to nearest.
+  // 128 times 255 2^-(top - steps), for 32 steps.
   static HWY_INLINE __m512i Words(const std::int16_t* steps, __m512i top,
                                   const __m512i (&table)[2]) {
     const __m512i below = _mm512_subs_epi16(top, _mm512_load_si512(steps));
     const __m512i mantissa = _mm512_maskz_permutex2var_epi8(kLowBytes, table[0], below, table[1]);
-    const __m512i doubled =
-        _mm512_srlv_epi16(_mm512_add_epi16(mantissa, mantissa), _mm512_srli_epi16(below, 7));
-    return _mm512_avg_epu16(doubled, _mm512_setzero_si512());
+    return _mm512_srlv_epi16(_mm512_slli_epi16(mantissa, kMoreBits), _mm512_srli_epi16(below, 7));
+  }
+
+  static HWY_INLINE __m512i Rounded(__m512i words) {
+    return _mm512_srli_epi16(_mm512_add_epi16(words, _mm512_set1_epi16(1 << (kMoreBits - 1))),
+                             kMoreBits);
   }
 
   // Steps of `panels` panels to probabilities, their sums and factors.
@@ -199,12 +205,13 @@ struct Int8Values {
       __m512i total = _mm512_setzero_si512();
       for (std::size_t key = 0; key < panels * kPanel; key += kPanel) {
         const std::int16_t* steps = block.steps[r] + key;
-        const __m512i p =
-            _mm512_packus_epi16(Words(steps, top, table), Words(steps + 2 * kLanes, top, table));
-        _mm512_store_si512(block.probabilities[r] + key, p);
-        total = DotInt8(total, p, ones);
+        const __m512i low = Words(steps, top, table);
+        const __m512i high = Words(steps + 2 * kLanes, top, table);
+        total = DotInt16(DotInt16(total, low, ones), high, ones);
+        _mm512_store_si512(block.probabilities[r] + key,
+                           _mm512_packus_epi16(Rounded(low), Rounded(high)));
       }
-      const __m512 factor = _mm512_set1_ps(block.factors[r]);
+      const __m512 factor = _mm512_set1_ps(block.factors[r] / (1 << kMoreBits));
       _mm512_store_ps(group.sums[r], _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), factor,
                                                      _mm512_load_ps(group.sums[r])));
     }

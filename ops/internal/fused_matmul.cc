@@ -1,301 +1,199 @@
 #include "ops/internal/fused_matmul.h"
 
 #include <fmt/format.h>
-#include <hwy/base.h>
-#include <immintrin.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <type_traits>
 
-#include "base/bf16.h"
 #include "base/cpu.h"
+#include "ops/internal/fused_matmul_kernel.h"
 #include "ops/internal/row_kernels.h"
 
 namespace xdna::ops {
 namespace {
 
-constexpr int kTileRows = 6;  // x 4 vectors: 24 sums, 4 of W and 1 of x fill 32 registers
-constexpr int kPanel = 64;    // columns
-constexpr int kGroup = 4;     // bytes of a row of x that one instruction takes
-constexpr int kVectors = 4;   // a panel's
-constexpr int kLanes = 16;
+// One call of FusedMatmul::Run.
+class TileRun {
+ public:
+  TileRun(const FusedMatmulSpec& spec, const FusedMatmulKernel& kernel, const std::byte* x,
+          std::int64_t rows, const Dequantization& dequantization, std::byte* y)
+      : spec_(spec),
+        kernel_(kernel),
+        store_(FindStoreTile(spec.in, spec.out, spec.gelu, spec.accumulate, Cpu())),
+        x_(x),
+        rows_(rows),
+        dequantization_(dequantization),
+        y_(y),
+        x_pitch_(spec.k * static_cast<std::int64_t>(SizeOf(spec.in))),
+        out_bytes_(static_cast<std::int64_t>(SizeOf(spec.out))),
+        y_pitch_(spec.n * out_bytes_) {}
 
-// Where a tile of sums goes.
-struct Target {
-  const float* bias;
-  const Dequantization& dequantization;
-  std::byte* y;  // the tile's first element
-  std::int64_t pitch;
-  std::int64_t row, column;  // of the tile
-  int rows, columns;
-};
-
-}  // namespace
-}  // namespace xdna::ops
-
-// Flags of the compiler promise no instruction set: these do, for what Usable has asked for.
-HWY_PUSH_ATTRIBUTES("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni")
-namespace xdna::ops {
-namespace {
-
-struct DotF32 {
-  using Sum = __m512;
-  static HWY_INLINE Sum Zero() { return _mm512_setzero_ps(); }
-  static HWY_INLINE Sum Dot(Sum sum, __m512i x, __m512i w) {
-    return _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sum);
-  }
-};
-
-struct DotBf16 {
-  using Sum = __m512;
-  static HWY_INLINE Sum Zero() { return _mm512_setzero_ps(); }
-  static HWY_INLINE Sum Dot(Sum sum, __m512i x, __m512i w) {
-    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w));
-  }
-};
-
-struct DotInt8 {
-  using Sum = __m512i;
-  static HWY_INLINE Sum Zero() { return _mm512_setzero_si512(); }
-  static HWY_INLINE Sum Dot(Sum sum, __m512i x, __m512i w) {
-    return _mm512_dpbusd_epi32(sum, x, w);
-  }
-};
-
-// Sums of kRows rows of x by one panel, to `sums` [kRows][kPanel]. A function of its own,
-// so that no constant of the epilogue takes a register from the loop.
-template <typename Dot, int kRows>
-HWY_NOINLINE void Multiply(const std::byte* x, std::int64_t pitch, const std::byte* panel,
-                           std::int64_t groups, float* sums) {
-  typename Dot::Sum sum[kRows][kVectors];
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = Dot::Zero();
-  }
-  for (std::int64_t g = 0; g < groups; ++g) {
-    __m512i w[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) w[v] = _mm512_loadu_si512(panel + v * 64);
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
-      int group = 0;
-      std::memcpy(&group, x + r * pitch, kGroup);
-      const __m512i broadcast = _mm512_set1_epi32(group);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = Dot::Dot(sum[r][v], broadcast, w[v]);
+  // Panel after panel, which stays in the cache for all rows.
+  void All(const std::byte* panels, std::int64_t panel_bytes, const float* bias) {
+    if (kernel_.begin != nullptr) kernel_.begin();
+    for (std::int64_t column = 0; column < spec_.n; column += kPanel, panels += panel_bytes) {
+      TakeColumns(column, bias);
+      Panel(column, panels);
     }
-    x += kGroup;
-    panel += kPanel * kGroup;
+    if (kernel_.end != nullptr) kernel_.end();
   }
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      std::memcpy(sums + r * kPanel + v * kLanes, &sum[r][v], sizeof sum[r][v]);
-    }
-  }
-}
 
-// x Phi(x), Phi(x) = 1/2 + u p(u^2) for u = x / 4.4 within [-1, 1], and 0 or 1 beyond. p is
-// the fit of least greatest error of x Phi(x) under p(1) = 1/2 (Lawson's iteration on
-// Chebyshev points): at most 3.7e-5, a 200th of a bf16 step of 1.
-HWY_INLINE __m512 GeluForBf16(__m512 x) {
-  constexpr float kP[] = {1.75455093F,  -5.62865448F, 15.9029179F, -33.6835709F, 52.1033592F,
-                          -56.5417442F, 40.3316078F,  -16.837986F, 3.09951949F};
-  const __m512 one = _mm512_set1_ps(1);
-  __m512 u = _mm512_mul_ps(x, _mm512_set1_ps(1 / 4.4F));
-  u = _mm512_min_ps(_mm512_max_ps(u, _mm512_set1_ps(-1)), one);
-  const __m512 t = _mm512_mul_ps(u, u);
-  __m512 p = _mm512_set1_ps(kP[8]);
-#pragma GCC unroll 8
-  for (int i = 7; i >= 0; --i) p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(kP[i]));
-  return _mm512_mul_ps(x, _mm512_fmadd_ps(p, u, _mm512_set1_ps(0.5F)));
-}
-
-// A tile of sums to y. kGelu: as GeluForBf16.
-template <typename Dot, typename Out, bool kGelu, bool kAccumulate>
-HWY_NOINLINE void Store(const float* sums, const Target& t) {
-  constexpr bool kInt8 = std::is_same_v<Dot, DotInt8>;
-  const Dequantization& q = t.dequantization;
-  const std::uint64_t columns = ~std::uint64_t{0} >> (kPanel - t.columns);
-  __mmask16 mask[kVectors];
-  __m512 bias[kVectors];
-  __m512 scale[kVectors];
-  __m512i total[kVectors];
-#pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) {
-    mask[v] = static_cast<__mmask16>(columns >> (v * kLanes));
-    const std::int64_t column = t.column + v * kLanes;
-    bias[v] =
-        t.bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(mask[v], t.bias + column);
-    if (kInt8) {
-      scale[v] = _mm512_maskz_loadu_ps(mask[v], q.column_scales + column);
-      total[v] = _mm512_maskz_loadu_epi32(mask[v], q.column_sums + column);
-    }
+ private:
+  void TakeColumns(std::int64_t first, const float* bias) {
+    const std::int64_t count = std::min<std::int64_t>(kPanel, spec_.n - first);
+    if (bias != nullptr) std::copy_n(bias + first, count, columns_.bias);
+    if (spec_.in != DType::kU8) return;
+    std::copy_n(dequantization_.column_scales + first, count, columns_.scales);
+    std::copy_n(dequantization_.column_sums + first, count, columns_.sums);
   }
-  for (int r = 0; r < t.rows; ++r) {
-    std::byte* y = t.y + r * t.pitch;
-    const __m512 row_scale = kInt8 ? _mm512_set1_ps(q.row_scales[t.row + r]) : _mm512_setzero_ps();
-    const __m512i zero = kInt8 ? _mm512_set1_epi32(q.row_zeros[t.row + r]) : _mm512_setzero_si512();
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      const float* from = sums + r * kPanel + v * kLanes;
-      __m512 value;
-      if (kInt8) {
-        const __m512i whole =
-            _mm512_sub_epi32(_mm512_loadu_si512(from), _mm512_mullo_epi32(zero, total[v]));
-        value =
-            _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), _mm512_mul_ps(row_scale, scale[v]), bias[v]);
+
+  void Panel(std::int64_t column, const std::byte* panel) {
+    // Not members, which writing y might change for all that compilers know.
+    const FusedMatmulKernel kernel = kernel_;
+    const StoreTileFn store = store_;
+    const std::int64_t rows = rows_;
+    const std::int64_t x_pitch = x_pitch_;
+    const std::int64_t y_pitch = y_pitch_;
+    const std::int64_t out_bytes = out_bytes_;
+    const std::int64_t k = spec_.k;
+    const std::int64_t row_bytes = std::min<std::int64_t>(kPanel, spec_.n - column) * out_bytes;
+    const bool fine_gelu = spec_.gelu && spec_.out == DType::kF32;
+    const bool edge = row_bytes < kPanel * out_bytes || fine_gelu;
+    const std::byte* x = x_;
+    TileTarget target = {&columns_,
+                         dequantization_.row_scales,
+                         dequantization_.row_zeros,
+                         y_ + column * out_bytes,
+                         y_pitch,
+                         0};
+    for (std::int64_t row = 0; row < rows; row += kernel.rows) {
+      target.rows = static_cast<int>(std::min<std::int64_t>(kernel.rows, rows - row));
+      Prefetch(target, out_bytes);
+      const int again = kernel.whole_tiles && rows >= kernel.rows ? kernel.rows - target.rows : 0;
+      kernel.multiply(x - again * x_pitch, x_pitch, target.rows + again, k, panel, sums_);
+      const float* sums = sums_ + again * kPanel;
+      if (edge) {
+        StoreThroughEdge(sums, target, row_bytes, fine_gelu);
       } else {
-        value = _mm512_add_ps(_mm512_loadu_ps(from), bias[v]);
+        store(sums, target);
       }
-      if (kGelu) value = GeluForBf16(value);
-      if (std::is_same_v<Out, Bf16>) {
-        _mm256_mask_storeu_epi16(y + v * kLanes * 2, mask[v],
-                                 reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
-      } else {
-        if (kAccumulate) {
-          value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask[v], y + v * kLanes * 4));
-        }
-        _mm512_mask_storeu_ps(y + v * kLanes * 4, mask[v], value);
-      }
+      x += kernel.rows * x_pitch;
+      target.y += kernel.rows * y_pitch;
+      if (target.row_scales == nullptr) continue;
+      target.row_scales += kernel.rows;
+      target.row_zeros += kernel.rows;
     }
   }
-}
 
-template <typename Dot>
-void MultiplyRows(const std::byte* x, std::int64_t pitch, int rows, const std::byte* panel,
-                  std::int64_t groups, float* sums) {
-  switch (rows) {
-    case 1:
-      return Multiply<Dot, 1>(x, pitch, panel, groups, sums);
-    case 2:
-      return Multiply<Dot, 2>(x, pitch, panel, groups, sums);
-    case 3:
-      return Multiply<Dot, 3>(x, pitch, panel, groups, sums);
-    case 4:
-      return Multiply<Dot, 4>(x, pitch, panel, groups, sums);
-    case 5:
-      return Multiply<Dot, 5>(x, pitch, panel, groups, sums);
-    default:
-      return Multiply<Dot, kTileRows>(x, pitch, panel, groups, sums);
+  // While the sums are made, their place comes into the cache.
+  static void Prefetch(const TileTarget& target, std::int64_t out_bytes) {
+    const std::byte* place = target.y;
+    for (int r = 0; r < target.rows; ++r, place += target.pitch) {
+      __builtin_prefetch(place, 1);
+      __builtin_prefetch(place + 64, 1);
+      if (out_bytes == 2) continue;
+      __builtin_prefetch(place + 128, 1);
+      __builtin_prefetch(place + 192, 1);
+    }
   }
-}
 
-}  // namespace
-}  // namespace xdna::ops
-HWY_POP_ATTRIBUTES
-
-namespace xdna::ops {
-namespace {
-
-// Panel after panel, which stays in the cache for all rows.
-template <typename Dot, typename Out, bool kGelu, bool kAccumulate>
-void RunTiles(const FusedMatmulSpec& spec, const std::byte* x, std::int64_t rows,
-              const std::byte* panels, const float* bias, const Dequantization& dequantization,
-              std::byte* y) {
-  alignas(64) float sums[kTileRows * kPanel];
-  const std::int64_t x_pitch = spec.k * static_cast<std::int64_t>(SizeOf(spec.in));
-  const std::int64_t groups = x_pitch / kGroup;
-  const std::int64_t y_pitch = spec.n * static_cast<std::int64_t>(sizeof(Out));
-  for (std::int64_t column = 0; column < spec.n; column += kPanel) {
-    const std::byte* panel = panels + column * groups * kGroup;
-    for (std::int64_t row = 0; row < rows; row += kTileRows) {
-      std::byte* out = y + row * y_pitch + column * static_cast<std::int64_t>(sizeof(Out));
-      const int tile_rows = static_cast<int>(std::min<std::int64_t>(kTileRows, rows - row));
-      const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, spec.n - column));
-      // While the sums are made, their place comes into the cache.
-      for (int r = 0; r < tile_rows; ++r) {
-        for (std::size_t line = 0; line < kPanel * sizeof(Out); line += 64) {
-          __builtin_prefetch(out + r * y_pitch + line, 1);
-        }
-      }
-      MultiplyRows<Dot>(x + row * x_pitch, x_pitch, tile_rows, panel, groups, sums);
-      Target target = {bias, dequantization, out, y_pitch, row, column, tile_rows, columns};
-      if (!kGelu || std::is_same_v<Out, Bf16>) {
-        Store<Dot, Out, kGelu, kAccumulate>(sums, target);
-        continue;
-      }
-      // In f32, GELU is that of the row kernels, as accurate as f32: on the tile where it is.
-      target.y = reinterpret_cast<std::byte*>(sums);
-      target.pitch = kPanel * sizeof(float);
-      Store<Dot, Out, false, false>(sums, target);
+  void StoreThroughEdge(const float* sums, TileTarget target, std::int64_t row_bytes,
+                        bool fine_gelu) {
+    std::byte* out = target.y;
+    target.y = reinterpret_cast<std::byte*>(edge_);
+    target.pitch = kPanel * out_bytes_;
+    for (int r = 0; r < target.rows && spec_.accumulate; ++r) {
+      std::memcpy(target.y + r * target.pitch, out + r * y_pitch_, row_bytes);
+    }
+    store_(sums, target);
+    if (fine_gelu) {  // that of the row kernels, as accurate as f32
       RowMap map;
-      map.in = map.out = sums;
+      map.in = map.out = edge_;
       map.gelu = true;
-      MapRow(map, tile_rows * kPanel);
-      for (int r = 0; r < tile_rows; ++r) {
-        std::memcpy(out + r * y_pitch, sums + r * kPanel, columns * sizeof(float));
-      }
+      MapRow(map, target.rows * kPanel);
+    }
+    for (int r = 0; r < target.rows; ++r) {
+      std::memcpy(out + r * y_pitch_, target.y + r * target.pitch, row_bytes);
     }
   }
+
+  const FusedMatmulSpec& spec_;
+  const FusedMatmulKernel& kernel_;
+  const StoreTileFn store_;
+  const std::byte* const x_;
+  const std::int64_t rows_;
+  const Dequantization& dequantization_;
+  std::byte* const y_;
+  const std::int64_t x_pitch_, out_bytes_, y_pitch_;
+  PanelColumns columns_;
+  alignas(64) float sums_[kMostTileRows * kPanel];
+  // A tile that can't go to y at once.
+  alignas(64) float edge_[kMostTileRows * kPanel];
+};
+
+std::int64_t RoundUp(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
+
+// Bytes of a packed panel.
+std::int64_t PanelBytes(const FusedMatmulSpec& spec, const FusedMatmulKernel& kernel) {
+  return RoundUp(spec.k, kernel.depth) / kernel.unit * kPanel * kUnit;
 }
 
-using RunFn = void (*)(const FusedMatmulSpec&, const std::byte*, std::int64_t, const std::byte*,
-                       const float*, const Dequantization&, std::byte*);
-
-template <typename Dot>
-RunFn Choose(const FusedMatmulSpec& spec) {
-  if (spec.out == DType::kBf16) {
-    return spec.gelu ? RunTiles<Dot, Bf16, true, false> : RunTiles<Dot, Bf16, false, false>;
-  }
-  if (spec.accumulate) return RunTiles<Dot, float, false, true>;
-  return spec.gelu ? RunTiles<Dot, float, true, false> : RunTiles<Dot, float, false, false>;
-}
-
-RunFn Choose(const FusedMatmulSpec& spec) {
-  switch (spec.in) {
-    case DType::kF32:
-      return Choose<DotF32>(spec);
-    case DType::kBf16:
-      return Choose<DotBf16>(spec);
-    default:
-      return Choose<DotInt8>(spec);
-  }
+// One or two i8 as i16.
+void PackWidened(const std::int8_t* from, std::int64_t count, std::byte* unit) {
+  std::int16_t wide[2] = {};
+  std::copy_n(from, count, wide);
+  std::memcpy(unit, wide, sizeof wide);
 }
 
 }  // namespace
 
-bool FusedMatmul::Usable(DType in, std::int64_t k) {
-  const CpuFeatures& cpu = Cpu();
-  if (!cpu.avx512 || !cpu.avx512_bf16 || !cpu.avx512_vnni) return false;
-  if (in == DType::kBf16 && cpu.amx_bf16) return false;
-  if (in == DType::kU8 && cpu.amx_int8) return false;
-  return k * static_cast<std::int64_t>(SizeOf(in)) % kGroup == 0;
+FusedMatmul::Standing FusedMatmul::StandingOf(DType in, std::int64_t k) {
+  const FusedMatmulKernel* kernel = FindFusedMatmulKernel(in, k, Cpu());
+  if (kernel == nullptr) return Standing::kSlower;
+  return kernel->by_table ? Standing::kFaster : Standing::kUnknown;
+}
+
+FusedMatmul::FusedMatmul(const TensorView& weight, const FusedMatmulSpec& spec)
+    : FusedMatmul(weight, spec, *FindFusedMatmulKernel(spec.in, spec.k, Cpu())) {}
+
+FusedMatmul::FusedMatmul(const TensorView& weight, const FusedMatmulSpec& spec,
+                         const FusedMatmulKernel& kernel)
+    : spec_(spec), kernel_(kernel) {
+  packed_ = Tensor(DType::kU8, {RoundUp(spec.n, kPanel) / kPanel * PanelBytes(spec, kernel)});
+  Pack(weight);
+}
+
+void FusedMatmul::Pack(const TensorView& weight) {
+  const auto size = static_cast<std::int64_t>(SizeOf(weight.dtype()));
+  const std::int64_t width = kernel_.width;
+  const std::int64_t units = RoundUp(spec_.k, kernel_.depth) / kernel_.unit;
+  const auto* from = static_cast<const std::byte*>(weight.raw());
+  auto* to = static_cast<std::byte*>(packed_.view().raw());
+  for (std::int64_t j = 0; j < spec_.n; ++j, from += spec_.k * size) {
+    std::byte* unit = to + (j / width * width * units + j % width) * kUnit;
+    for (std::int64_t i = 0; i < spec_.k; i += kernel_.unit, unit += width * kUnit) {
+      const std::int64_t count = std::min(kernel_.unit, spec_.k - i);
+      if (kernel_.unit * size == kUnit) {
+        std::memcpy(unit, from + i * size, count * size);
+      } else {
+        PackWidened(reinterpret_cast<const std::int8_t*>(from) + i, count, unit);
+      }
+    }
+  }
 }
 
 void FusedMatmul::Run(const void* x, std::int64_t rows, const float* bias,
                       const Dequantization& dequantization, void* y) const {
-  Choose(spec_)(spec_, static_cast<const std::byte*>(x), rows,
-                static_cast<const std::byte*>(packed_.view().raw()), bias, dequantization,
-                static_cast<std::byte*>(y));
-}
-
-FusedMatmul::FusedMatmul(const TensorView& weight, const FusedMatmulSpec& spec) : spec_(spec) {
-  const std::size_t size = SizeOf(weight.dtype());
-  const std::int64_t group = kGroup / static_cast<std::int64_t>(size);
-  const std::int64_t panels = (spec.n + kPanel - 1) / kPanel;
-  packed_ = Tensor(DType::kU8, {panels * kPanel * spec.k * static_cast<std::int64_t>(size)});
-  const auto* from = static_cast<const std::byte*>(weight.raw());
-  auto* to = static_cast<std::byte*>(packed_.view().raw());
-  for (std::int64_t j = 0; j < spec.n; ++j) {
-    std::byte* column = to + j / kPanel * kPanel * spec.k * size + j % kPanel * kGroup;
-    for (std::int64_t i = 0; i < spec.k; i += group) {
-      std::memcpy(column + i / group * kPanel * kGroup, from + (j * spec.k + i) * size, kGroup);
-    }
-  }
+  TileRun(spec_, kernel_, static_cast<const std::byte*>(x), rows, dequantization,
+          static_cast<std::byte*>(y))
+      .All(static_cast<const std::byte*>(packed_.view().raw()), PanelBytes(spec_, kernel_), bias);
 }
 
 std::string FusedMatmul::description() const {
-  const char* instruction = spec_.in == DType::kF32    ? "vfmadd231ps"
-                            : spec_.in == DType::kBf16 ? "vdpbf16ps"
-                                                       : "vpdpbusd";
-  return fmt::format("own {}, {}x{}", instruction, kTileRows, kPanel);
+  return fmt::format("own {}, {}x{}", kernel_.name, kernel_.rows, kernel_.width);
 }
 
 }  // namespace xdna::ops

@@ -7,17 +7,45 @@
 #include <cstdint>
 #include <numeric>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "base/bf16.h"
+#include "base/cpu.h"
+#include "base/tensor.h"
+#include "ops/internal/amx_emulation.h"
+#include "ops/internal/fused_matmul_kernel.h"
+#include "ops/internal/kernel_testing.h"
 
 namespace xdna::ops {
 namespace {
 
-// Around the tile's 6 rows and 64 columns, and groups of 4 bytes.
+// Around tiles of 4, 6 and 32 rows and 64 columns, units of 4 bytes, steps of 64 and chunks of 512.
 struct Problem {
   std::int64_t m, k, n;
 };
-constexpr Problem kProblems[] = {{1, 4, 1}, {5, 8, 64}, {6, 12, 65}, {7, 512, 63}, {13, 100, 200}};
+constexpr Problem kProblems[] = {{1, 4, 1},    {5, 8, 64},    {6, 12, 65},
+                                 {7, 512, 63}, {3, 7, 20},    {13, 100, 200},
+                                 {32, 64, 64}, {37, 161, 70}, {9, 515, 33}};
+
+// Runs `body` with each kernel that this machine has for `in`, and with AMX's.
+template <typename Body>
+void ForEachKernel(DType in, std::int64_t k, Body&& body) {
+  const auto with = [&](const CpuFeatures& cpu) {
+    const FusedMatmulKernel* kernel = FindFusedMatmulKernel(in, k, cpu);
+    if (kernel != nullptr) body(*kernel);
+  };
+  CpuFeatures cpu = Cpu();
+  with(cpu);
+  cpu.amx_bf16 = cpu.amx_int8 = false;
+  with(cpu);
+  cpu.fast_dot_bf16 = cpu.avx512_vnni = false;
+  ForEachTarget([&] { with(cpu); });
+  cpu.amx_bf16 = cpu.amx_int8 = true;
+  const EmulatedAmx amx;
+  with(cpu);
+}
 
 constexpr FusedMatmulSpec kSpecs[] = {{0, 0, DType::kF32, DType::kF32, false, false},
                                       {0, 0, DType::kF32, DType::kF32, true, false},
@@ -55,7 +83,7 @@ Tensor Integers(Shape shape, DType dtype, unsigned seed) {
 
 double Gelu(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }
 
-void ExpectRight(const Problem& p, FusedMatmulSpec spec) {
+void ExpectRight(const Problem& p, FusedMatmulSpec spec, const FusedMatmulKernel& kernel) {
   spec.k = p.k;
   spec.n = p.n;
   const bool int8 = spec.in == DType::kU8;
@@ -77,7 +105,7 @@ void ExpectRight(const Problem& p, FusedMatmulSpec spec) {
     const float* row = w.data<float>() + j * p.k;
     column_sums[j] = static_cast<std::int32_t>(std::accumulate(row, row + p.k, 0.0F));
   }
-  FusedMatmul(weight, spec)
+  FusedMatmul(weight, spec, kernel)
       .Run(x.view().raw(), p.m, bias.data<float>(),
            {row_scales.data(), row_zeros.data(), column_scales.data(), column_sums.data()},
            y.view().raw());
@@ -97,33 +125,63 @@ void ExpectRight(const Problem& p, FusedMatmulSpec spec) {
       const bool rounded = spec.out == DType::kBf16;
       const double limit = (rounded ? 0x1p-8 * std::fabs(want) : 0) + (spec.gelu ? 4e-5 : 0);
       ASSERT_NEAR(got.data<float>()[i * p.n + j], want, limit)
-          << DTypeName(spec.in) << " to " << DTypeName(spec.out) << " gelu " << spec.gelu << " at "
-          << i << "," << j << " of " << p.m << "x" << p.k << "x" << p.n;
+          << kernel.name << " " << DTypeName(spec.in) << " to " << DTypeName(spec.out) << " gelu "
+          << spec.gelu << " at " << i << "," << j << " of " << p.m << "x" << p.k << "x" << p.n;
     }
   }
 }
 
 TEST(FusedMatmul, AgreesWithDouble) {
-  int run = 0;
   for (const FusedMatmulSpec& spec : kSpecs) {
     for (const Problem& problem : kProblems) {
-      if (!FusedMatmul::Usable(spec.in, problem.k)) continue;
-      ExpectRight(problem, spec);
-      ++run;
+      ForEachKernel(spec.in, problem.k,
+                    [&](const FusedMatmulKernel& kernel) { ExpectRight(problem, spec, kernel); });
     }
   }
-  if (run == 0) GTEST_SKIP() << "not usable on this machine";
 }
 
-TEST(FusedMatmul, IsForWholeGroupsOnly) {
-  EXPECT_FALSE(FusedMatmul::Usable(DType::kBf16, 7));
-  EXPECT_FALSE(FusedMatmul::Usable(DType::kU8, 6));
+// Products of 255 and -127 next to each other overflow 16 bits.
+TEST(FusedMatmul, Int8DoesNotSaturate) {
+  constexpr std::int64_t kK = 1024;
+  const std::vector<std::uint8_t> x(kK, 255);
+  const Tensor weight(DType::kI8, {1, kK});
+  std::fill_n(weight.data<std::int8_t>(), kK, std::int8_t{-127});
+  const float one = 1;
+  const std::int32_t zero = 0;
+  ForEachKernel(DType::kU8, kK, [&](const FusedMatmulKernel& kernel) {
+    float y = 0;
+    FusedMatmul(weight, {kK, 1, DType::kU8, DType::kF32, false, false}, kernel)
+        .Run(x.data(), 1, nullptr, {&one, &zero, &one, &zero}, &y);
+    EXPECT_EQ(y, -127.F * 255 * kK) << kernel.name;
+  });
+}
+
+TEST(FusedMatmul, ByTable) {
+  const auto name = [](DType in, std::int64_t k, const CpuFeatures& cpu) {
+    return std::string(FindFusedMatmulKernel(in, k, cpu)->name);
+  };
+  CpuFeatures cpu = Cpu();
+  if (!cpu.avx512) GTEST_SKIP() << "these need AVX-512";
+  cpu.amx_bf16 = cpu.amx_int8 = false;
+  cpu.fast_dot_bf16 = cpu.avx512_vnni = true;
+  EXPECT_EQ(name(DType::kF32, 8, cpu), "vfmadd231ps");
+  EXPECT_EQ(name(DType::kBf16, 8, cpu), "vdpbf16ps");
+  EXPECT_EQ(name(DType::kU8, 8, cpu), "vpdpbusd");
+  // Those take whole units of x alone.
+  EXPECT_EQ(name(DType::kBf16, 7, cpu), "widened vfmadd231ps");
+  EXPECT_EQ(name(DType::kU8, 6, cpu), "vpmaddwd");
+  // Intel's vdpbf16ps is slower than products in f32.
+  cpu.fast_dot_bf16 = false;
+  EXPECT_EQ(name(DType::kBf16, 8, cpu), "widened vfmadd231ps");
+  cpu.amx_bf16 = cpu.amx_int8 = true;
+  EXPECT_EQ(name(DType::kBf16, 7, cpu), "tdpbf16ps");
+  EXPECT_EQ(name(DType::kU8, 6, cpu), "tdpbusd");
+  EXPECT_FALSE(FindFusedMatmulKernel(DType::kU8, 6, cpu)->by_table);
 }
 
 // GELU of every bf16 value, as the product of one term.
 TEST(FusedMatmul, GeluForBf16IsAccurate) {
   const FusedMatmulSpec spec = {2, 1, DType::kBf16, DType::kBf16, true, false};
-  if (!FusedMatmul::Usable(spec.in, spec.k)) GTEST_SKIP() << "not usable on this machine";
   std::vector<Bf16> x;
   for (std::uint32_t bits = 0; bits <= 0xFFFF; ++bits) {
     const Bf16 value{static_cast<std::uint16_t>(bits)};
@@ -134,16 +192,18 @@ TEST(FusedMatmul, GeluForBf16IsAccurate) {
   }
   const Tensor weight = Tensor::FromValues<float>({1, 2}, {1, 0}).To(DType::kBf16);
   std::vector<Bf16> y(x.size() / 2);
-  FusedMatmul(weight, spec)
-      .Run(x.data(), static_cast<std::int64_t>(y.size()), nullptr, {}, y.data());
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const double value = x[2 * i].ToFloat();
-    const double want = Gelu(value);
-    ASSERT_NEAR(y[i].ToFloat(), want, 0x1p-8 * std::fabs(want) + 4e-5) << value;
-    if (std::fabs(value) >= 4.5) {
-      ASSERT_EQ(y[i].ToFloat(), std::max(value, 0.0)) << value;
+  ForEachKernel(spec.in, spec.k, [&](const FusedMatmulKernel& kernel) {
+    FusedMatmul(weight, spec, kernel)
+        .Run(x.data(), static_cast<std::int64_t>(y.size()), nullptr, {}, y.data());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double value = x[2 * i].ToFloat();
+      const double want = Gelu(value);
+      ASSERT_NEAR(y[i].ToFloat(), want, 0x1p-8 * std::fabs(want) + 4e-5) << kernel.name << value;
+      if (std::fabs(value) >= 4.5) {
+        ASSERT_EQ(y[i].ToFloat(), std::max(value, 0.0)) << kernel.name << value;
+      }
     }
-  }
+  });
 }
 
 }  // namespace

@@ -9,8 +9,14 @@
 #include <random>
 #include <vector>
 
+#include "ops/internal/kernel_testing.h"
+
 namespace xdna::ops {
 namespace {
+
+class RowKernels : public OnTarget {};
+
+INSTANTIATE_TEST_SUITE_P(Targets, RowKernels, testing::ValuesIn(MachineTargets()), TargetNameOf);
 
 constexpr std::size_t kLengths[] = {1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 1500};
 
@@ -25,7 +31,7 @@ std::vector<float> Normal(std::size_t n, unsigned seed) {
 double Gelu(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }
 
 // Every part of the map on and off, rows of every length, guarded on both sides.
-TEST(MapRow, DoesWhatItSays) {
+TEST_P(RowKernels, MapRowDoesWhatItSays) {
   for (std::size_t n : kLengths) {
     for (unsigned parts = 0; parts < 16; ++parts) {
       const auto in = Normal(n, 1);
@@ -56,7 +62,7 @@ TEST(MapRow, DoesWhatItSays) {
   }
 }
 
-TEST(MapRow, ConvertsAllBf16AndRoundsToNearestEven) {
+TEST_P(RowKernels, MapRowConvertsAllBf16AndRoundsToNearestEven) {
   std::vector<Bf16> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].bits = static_cast<std::uint16_t>(i);
   std::vector<float> wide(all.size());
@@ -85,7 +91,7 @@ TEST(MapRow, ConvertsAllBf16AndRoundsToNearestEven) {
   }
 }
 
-TEST(MapRow, DequantizesInt32) {
+TEST_P(RowKernels, MapRowDequantizesInt32) {
   const std::vector<std::int32_t> sums = {-1000, 0, 3, 1 << 24, -7};
   const std::vector<float> columns = {1, 2, 3, 0.5, 4};
   std::vector<float> out(sums.size());
@@ -100,7 +106,7 @@ TEST(MapRow, DequantizesInt32) {
 }
 
 // GELU of every bf16 value against the C library's erfc in double.
-TEST(Gelu, IsAccurateForAllBf16) {
+TEST_P(RowKernels, GeluIsAccurateForAllBf16) {
   double worst = 0;
   for (std::uint32_t b = 0; b <= 0xFFFF; ++b) {
     const float x = Bf16{static_cast<std::uint16_t>(b)}.ToFloat();
@@ -123,7 +129,7 @@ TEST(Gelu, IsAccurateForAllBf16) {
   EXPECT_LE(worst, 2.5e-7);  // of |x|: 1.5e-7 / 2 of the formula, and f32 rounding
 }
 
-TEST(LayerNormRow, AgreesWithDouble) {
+TEST_P(RowKernels, LayerNormRowAgreesWithDouble) {
   for (std::size_t n : kLengths) {
     const auto in = Normal(n, 5);
     const auto gamma = Normal(n, 6);
@@ -141,7 +147,7 @@ TEST(LayerNormRow, AgreesWithDouble) {
   }
 }
 
-TEST(LayerNormRow, LargeMeanDoesNotDrownTheVariance) {
+TEST_P(RowKernels, LayerNormRowLargeMeanDoesNotDrownTheVariance) {
   std::vector<float> in(512);
   for (std::size_t j = 0; j < in.size(); ++j) in[j] = 1000.0F + ((j % 2 == 0) ? 1.0F : -1.0F);
   const std::vector<float> one(512, 1.0F);
@@ -151,7 +157,7 @@ TEST(LayerNormRow, LargeMeanDoesNotDrownTheVariance) {
   for (std::size_t j = 0; j < in.size(); ++j) EXPECT_NEAR(out[j], (j % 2 == 0) ? 1 : -1, 1e-5);
 }
 
-TEST(ExpRow, AgreesWithDoubleAndSums) {
+TEST_P(RowKernels, ExpRowAgreesWithDoubleAndSums) {
   for (std::size_t n : kLengths) {
     auto in = Normal(n, 8);
     for (float& x : in) x *= 10;
@@ -169,7 +175,7 @@ TEST(ExpRow, AgreesWithDoubleAndSums) {
 }
 
 // Relative error over the whole range of results, and zero beyond it.
-TEST(ExpRow, IsWithinTwoUlp) {
+TEST_P(RowKernels, ExpRowIsWithinTwoUlp) {
   constexpr int kSteps = 870000;
   std::vector<float> in(kSteps + 1);
   for (int i = 0; i <= kSteps; ++i) in[i] = -1e-4F * static_cast<float>(i);
@@ -189,13 +195,13 @@ TEST(ExpRow, IsWithinTwoUlp) {
   for (int i = 1; i < 4; ++i) EXPECT_EQ(result[i], 0.0F);
 }
 
-TEST(ExpRow, KeepsNan) {
+TEST_P(RowKernels, ExpRowKeepsNan) {
   const float in[] = {1, std::numeric_limits<float>::quiet_NaN(), 2};
   float out[3];
   EXPECT_TRUE(std::isnan(ExpRow(in, 1, 3, out, DType::kF32)));
 }
 
-TEST(QuantizeRow, RoundsToNearestOf127Steps) {
+TEST_P(RowKernels, QuantizeRowRoundsToNearestOf127Steps) {
   for (std::size_t n : kLengths) {
     const auto in = Normal(n, 9);
     std::vector<std::int8_t> q(n + 1, 99);
@@ -233,7 +239,7 @@ void ExpectQuantized(const std::vector<Bf16>& in, float least, double steps) {
   }
 }
 
-TEST(QuantizeRowU8, SpendsItsStepsOnTheRow) {
+TEST_P(RowKernels, QuantizeRowU8SpendsItsStepsOnTheRow) {
   for (std::size_t n : kLengths) {
     std::vector<Bf16> even(n);
     std::vector<Bf16> skewed(n);
@@ -252,7 +258,7 @@ TEST(QuantizeRowU8, SpendsItsStepsOnTheRow) {
   }
 }
 
-TEST(QuantizeRowU8, KeepsIntegersUpTo127) {
+TEST_P(RowKernels, QuantizeRowU8KeepsIntegersUpTo127) {
   std::vector<float> in(255);
   for (std::size_t j = 0; j < in.size(); ++j) in[j] = static_cast<float>(j) - 127;
   std::vector<std::uint8_t> q(in.size());
@@ -262,7 +268,7 @@ TEST(QuantizeRowU8, KeepsIntegersUpTo127) {
   for (std::size_t j = 0; j < in.size(); ++j) EXPECT_EQ(q[j], j + 1);
 }
 
-TEST(QuantizeRowU8, TakesZerosOneSidedRowsAndNan) {
+TEST_P(RowKernels, QuantizeRowU8TakesZerosOneSidedRowsAndNan) {
   const std::vector<float> zeros(20, 0.0F);
   std::uint8_t q[20];
   for (float least : {kNoLeast, kLeastOfRow}) {
@@ -281,7 +287,7 @@ TEST(QuantizeRowU8, TakesZerosOneSidedRowsAndNan) {
   EXPECT_TRUE(std::isnan(QuantizeRowU8(nan.data(), DType::kBf16, 40, kLeastOfRow, lost).scale));
 }
 
-TEST(MapRow, TakesTheZeroOffBeforeItRounds) {
+TEST_P(RowKernels, MapRowTakesTheZeroOffBeforeItRounds) {
   // The sums differ by 1 where f32 counts in steps of 2.
   const std::vector<std::int32_t> sums = {(1 << 24) + 1, 1 << 24, 7};
   const std::vector<std::int32_t> columns = {1 << 17, 1 << 17, 1};

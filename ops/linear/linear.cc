@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -39,8 +40,7 @@ Linear::Linear(const TensorView& weight, const TensorView& bias, std::int64_t m,
     : options_(options), context_(context), m_(m), n_(weight.dim(0)), k_(weight.dim(1)) {
   const DType type = ProductType(options.variant.precision);
   if (!bias.empty()) bias_ = Convert(bias, DType::kF32);
-  const bool own = options.own_product && options.variant.backend == Backend::kFast &&
-                   FusedMatmul::Usable(type, k_);
+  const bool own = TakesOwn(weight, bias);
   direct_ = !own && type != DType::kU8 && !options.gelu;
   const bool sums_stay = !own && !direct_;
   const std::int64_t rows =
@@ -56,6 +56,43 @@ Linear::Linear(const TensorView& weight, const TensorView& bias, std::int64_t m,
     MakeLibraryProduct(product_weight);
   }
   PlanScratch(sums_stay);
+}
+
+bool Linear::TakesOwn(const TensorView& weight, const TensorView& bias) {
+  using Standing = FusedMatmul::Standing;
+  const DType type = ProductType(options_.variant.precision);
+  const Standing standing = FusedMatmul::StandingOf(type, k_);
+  if (options_.variant.backend != Backend::kFast || standing == Standing::kSlower) return false;
+  if (options_.product == Product::kOwn || options_.product == Product::kLibrary) {
+    return options_.product == Product::kOwn;
+  }
+  if (options_.product == Product::kFaster && standing == Standing::kFaster) return true;
+  const std::string shape =
+      fmt::format("{} m{} n{} k{} {}{} x {} {} y {}", PrecisionName(options_.variant.precision),
+                  std::min(m_, kMostRows), n_, k_, options_.gelu ? "gelu" : "",
+                  options_.accumulate ? "accumulate" : "", DTypeName(options_.x_dtype),
+                  static_cast<int>(options_.x_range), DTypeName(options_.y_dtype));
+  measured_ = ChooseProduct(shape, [&](bool own) { return Trial(weight, bias, own); });
+  return measured_->own;
+}
+
+std::function<void()> Linear::Trial(const TensorView& weight, const TensorView& bias,
+                                    bool own) const {
+  // Of one thread, and rows that any machine's piece has.
+  struct Parts {
+    explicit Parts(std::int64_t rows, std::int64_t k, std::int64_t n, const Options& options)
+        : x(options.x_dtype, {rows, k}), y(options.y_dtype, {rows, n}) {}
+    ThreadPool pool{1};
+    Tensor x, y;
+    std::unique_ptr<Linear> linear;
+  };
+  const std::int64_t rows = std::min(m_, kMostRows);
+  const auto parts = std::make_shared<Parts>(rows, k_, n_, options_);
+  Options options = options_;
+  options.product = own ? Product::kOwn : Product::kLibrary;
+  parts->linear =
+      std::make_unique<Linear>(weight, bias, rows, options, CpuContext{.pool = &parts->pool});
+  return [parts] { parts->linear->Run(parts->x, parts->y); };
 }
 
 void Linear::PlanScratch(bool sums_stay) {
@@ -195,9 +232,13 @@ void Linear::Epilogue(std::int64_t rows, const Scratch& scratch, std::byte* out)
 }
 
 std::string Linear::description() const {
-  return fmt::format("{}, {} pieces of {} rows",
-                     own_ != nullptr ? own_->description() : matmul_->description(),
-                     (m_ + piece_ - 1) / piece_, piece_);
+  const std::string product = own_ != nullptr ? own_->description() : matmul_->description();
+  const std::string measured =
+      measured_ ? fmt::format(" ({:.1f}x the speed of {} at start-up)", measured_->ratio,
+                              own_ != nullptr ? "oneDNN" : "our own")
+                : "";
+  return fmt::format("{}{}, {} pieces of {} rows", product, measured, (m_ + piece_ - 1) / piece_,
+                     piece_);
 }
 
 }  // namespace xdna::ops

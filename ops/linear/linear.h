@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "ops/internal/matmul.h"
 #include "ops/internal/row_kernels.h"
 #include "ops/internal/workspace.h"
+#include "ops/linear/product_choice.h"
 
 namespace xdna::ops {
 
@@ -24,8 +26,9 @@ namespace xdna::ops {
 // max/127) and x by row on the way in, to u8 (QuantizeRowU8); sums are exact int32;
 // the result is dequantised in f32. No intermediate tensor of the whole [m,n] is made:
 // each thread takes a piece of rows through quantisation, product and epilogue while
-// it is in its cache. The product is our own where that is faster (FusedMatmul), else
-// the library's.
+// it is in its cache. The product is our own (FusedMatmul) where that is faster than the
+// library's: by table, or where none knows (AMX) by the times of both on up to 128 rows, taken
+// when a process first makes a product of this shape.
 class Linear {
  public:
   // On which values int8 spends its 255 steps.
@@ -33,6 +36,12 @@ class Linear {
     kEven,    // as many above 0 as below, up to max |x|: integers stay exact
     kSkewed,  // from the row's least value to its largest
     kGelu,    // likewise, of values that GELU made: their least is known
+  };
+  enum class Product : std::uint8_t {
+    kFaster,    // of our own and the library's, as far as known; else measure
+    kMeasured,  // measure even so; and for comparison:
+    kOwn,       // where FusedMatmul is not known to be slower
+    kLibrary,
   };
   struct Options {
     Variant variant;
@@ -42,7 +51,7 @@ class Linear {
     DType y_dtype = DType::kF32;  // f32 or bf16
     // int8: what is known of rows of x.
     XRange x_range = XRange::kEven;
-    bool own_product = true;  // where FusedMatmul is usable; for comparison
+    Product product = Product::kFaster;
   };
 
   // `weight` [n,k] f32, `bias` [n] f32 or empty; both are copied. `m` is the number
@@ -59,7 +68,8 @@ class Linear {
   using Gather = std::function<const void*(std::int64_t first, std::int64_t rows, void* scratch)>;
   void RunGathered(const Gather& gather, void* y) const;
 
-  // "oneDNN brg:avx512_core_bf16, 12 pieces of 125 rows"
+  // "oneDNN brg:avx512_core_bf16, 12 pieces of 125 rows"; where it was measured "own tdpbf16ps,
+  // 32x64 (1.4x the speed of oneDNN at start-up), 12 pieces of 125 rows"
   std::string description() const;
 
  private:
@@ -78,6 +88,9 @@ class Linear {
   void Quantize(const void* x, std::int64_t rows, const Scratch& scratch) const;
   // scratch.sums to `out` [rows,n].
   void Epilogue(std::int64_t rows, const Scratch& scratch, std::byte* out) const;
+  bool TakesOwn(const TensorView& weight, const TensorView& bias);
+  // What ChooseProduct times: one of the two on its own threads, with everything done to its sums.
+  std::function<void()> Trial(const TensorView& weight, const TensorView& bias, bool own) const;
   // W in the product's dtype.
   Tensor ProductWeight(const TensorView& weight);
   void MakeLibraryProduct(const TensorView& weight);
@@ -87,6 +100,7 @@ class Linear {
   CpuContext context_;
   std::int64_t m_, n_, k_, piece_;
   std::unique_ptr<FusedMatmul> own_;
+  std::optional<ProductChoice> measured_;
   bool direct_ = false;  // the library's product writes y itself; else an epilogue does
   std::unique_ptr<Matmul> matmul_;
   Tensor packed_, bias_;

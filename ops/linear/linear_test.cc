@@ -4,16 +4,20 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/thread_pool.h"
+#include "ops/linear/product_choice.h"
 
 namespace xdna::ops {
 namespace {
@@ -80,9 +84,9 @@ TEST_P(LinearProducts, Agree) {
     options.x_range = range;
     std::string ours;
     std::string theirs;
-    options.own_product = true;
+    options.product = Linear::Product::kOwn;
     const Tensor own = Run(options, 2, ours);
-    options.own_product = false;
+    options.product = Linear::Product::kLibrary;
     const Tensor library = Run(options, 2, theirs);
     if (library.empty() || ours == theirs) GTEST_SKIP() << "one of them is not for this machine";
     // Sums in another order; in bf16 another rounding of a few values, and another GELU.
@@ -100,10 +104,56 @@ TEST_P(LinearProducts, GiveTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(RelativeL2(Run(options, 3, description), one), 0);
 }
 
+// What a machine with AMX does unasked: the result is that of one of the two.
+TEST_P(LinearProducts, AreChosenByTheirTimesWhereNoTableKnows) {
+  Linear::Options options = OptionsOf();
+  std::string theirs;
+  options.product = Linear::Product::kLibrary;
+  const Tensor library = Run(options, 2, theirs);
+  std::string ours;
+  options.product = Linear::Product::kOwn;
+  const Tensor own = Run(options, 2, ours);
+  if (library.empty() || ours == theirs) GTEST_SKIP() << "one of them is not for this machine";
+  std::string chosen;
+  options.product = Linear::Product::kMeasured;
+  const Tensor y = Run(options, 2, chosen);
+  const bool own_chosen = chosen.starts_with("own");
+  EXPECT_NE(chosen.find(own_chosen ? "x the speed of oneDNN at start-up)"
+                                   : "x the speed of our own at start-up)"),
+            std::string::npos)
+      << chosen;
+  EXPECT_EQ(RelativeL2(y, own_chosen ? own : library), 0) << chosen;
+}
+
 INSTANTIATE_TEST_SUITE_P(All, LinearProducts,
                          testing::Combine(testing::ValuesIn(kAllPrecisions),
                                           testing::Values(Epilogue::kNone, Epilogue::kGelu,
                                                           Epilogue::kAccumulate)));
+
+// Runs that take so long each.
+std::function<std::function<void()>(bool)> Takes(std::chrono::milliseconds own,
+                                                 std::chrono::milliseconds library) {
+  return [=](bool is_own) -> std::function<void()> {
+    return [=] { std::this_thread::sleep_for(is_own ? own : library); };
+  };
+}
+
+TEST(ProductChoice, IsTheFasterOne) {
+  using std::chrono::milliseconds;
+  const ProductChoice own = ChooseProduct("a", Takes(milliseconds(1), milliseconds(4)));
+  EXPECT_TRUE(own.own);
+  EXPECT_GT(own.ratio, 1.5);
+  const ProductChoice library = ChooseProduct("b", Takes(milliseconds(4), milliseconds(1)));
+  EXPECT_FALSE(library.own);
+  EXPECT_GT(library.ratio, 1.5);
+}
+
+TEST(ProductChoice, StaysWhatItWas) {
+  using std::chrono::milliseconds;
+  const ProductChoice first = ChooseProduct("c", Takes(milliseconds(0), milliseconds(2)));
+  EXPECT_TRUE(ChooseProduct("c", Takes(milliseconds(2), milliseconds(0))).own);
+  EXPECT_EQ(ChooseProduct("c", Takes(milliseconds(2), milliseconds(0))).ratio, first.ratio);
+}
 
 }  // namespace
 }  // namespace xdna::ops
