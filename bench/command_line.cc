@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -38,6 +40,11 @@ bool ParseOptions(CLI::App& app, int argc, const char* const* argv) {
           Suggest(name, OptionNames(app)));
   }
   return true;
+}
+
+bool AsksForHelp(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* argument) { return std::string_view(argument) == "--help"; });
 }
 
 }  // namespace xdna::bench

@@ -10,6 +10,9 @@ namespace xdna::bench {
 // with the nearest option's name for a mistyped one.
 bool ParseOptions(CLI::App& app, int argc, const char* const* argv);
 
+// "--help" is there: Google Benchmark's Initialize would answer it, for itself alone.
+bool AsksForHelp(int argc, const char* const* argv);
+
 }  // namespace xdna::bench
 
 #endif  // BENCH_COMMAND_LINE_H_

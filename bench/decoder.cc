@@ -70,7 +70,7 @@ int Main(int argc, char** argv) {
   const bool own_time = std::any_of(argv, argv + argc, [](const char* arg) {
     return std::string_view(arg).starts_with("--benchmark_min_time");
   });
-  benchmark::Initialize(&argc, argv);  // takes its own options out
+  if (!AsksForHelp(argc, argv)) benchmark::Initialize(&argc, argv);  // takes its own options out
   Options options;
   CLI::App app(kHelp, "decoder");
   Declare(app, options);

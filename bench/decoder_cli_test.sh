@@ -20,6 +20,7 @@ refused() {
   grep -qE -- "$pattern" <<<"$output" || fail "$*: no '$pattern' in: $output"
 }
 
+"$decoder" --help | grep -q -- '--beams' || fail 'no help of ours'
 refused "did you mean '--beams'" --baems=5
 refused 'no such precision' --precision=fp16
 refused 'not in range' --beams=0

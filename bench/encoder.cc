@@ -19,6 +19,7 @@
 #include "base/thread_pool.h"
 #include "bench/command_line.h"
 #include "bench/cpu_timeline.h"
+#include "bench/encoder_kernels.h"
 #include "bench/encoder_measure.h"
 #include "bench/encoder_npu.h"
 #include "bench/encoder_npu_report.h"
@@ -27,6 +28,7 @@
 #include "bench/encoder_points.h"
 #include "bench/encoder_record.h"
 #include "bench/encoder_report.h"
+#include "bench/encoder_scaling.h"
 #include "bench/encoder_sizes.h"
 #include "bench/encoder_sweep.h"
 #include "bench/encoder_taps.h"
@@ -37,7 +39,7 @@
 #include "bench/run_record.h"
 #include "bench/schedule_tune.h"
 #include "bench/sweep.h"
-#include "bench/tune_cache.h"
+#include "bench/user_cache.h"
 #include "encoder/inputs.h"
 
 namespace xdna::bench {
@@ -65,10 +67,10 @@ bool ShowSchedules(const EncoderOptions& o) {
     }
     return true;
   }
-  if (o.explain.empty() || o.explain == "origin") return false;
+  if (o.explain.empty() || o.explain == "origin" || o.explain == "kernels") return false;
   if (o.explain != "schedule") {
-    Throw(ErrorCode::kInvalidArgument, "--explain={}: there are schedule (as without =) and origin",
-          o.explain);
+    Throw(ErrorCode::kInvalidArgument,
+          "--explain={}: there are schedule (as without =), origin and kernels", o.explain);
   }
   for (const std::string& name : ScheduleList(o.schedule)) {
     const encoder::Schedule schedule = encoder::FindSchedule(name);
@@ -154,14 +156,22 @@ TuneOptions TuneOptionsOf(const EncoderOptions& o) {
   return tune;
 }
 
+// --json, found to be writable before the work, so that a place that is not costs nobody any time.
+std::string RecordsFile(const EncoderOptions& o) {
+  if (o.json.empty()) return "";
+  std::string path = UserPath(o.json);
+  CheckAppendable(path);
+  return path;
+}
+
 // --tune.
 int Tune(const EncoderOptions& o) {
   CheckNpuOptions(o.npu);
   const encoder::ChosenModel chosen = encoder::ChooseModel(o.model, o.geometry);
   const std::vector<std::string> precisions =
       ParseSweepValues(o.precision, {"precision", {"f32", "bf16", "int8", "mixed"}});
-  const bool right =
-      TuneEncoder(encoder::ChooseShape(o.geometry, chosen.model), precisions, TuneOptionsOf(o));
+  const bool right = TuneEncoder(encoder::ChooseShape(o.geometry, chosen.model), precisions,
+                                 TuneOptionsOf(o), RecordsFile(o));
   return right ? kExitOk : kExitWrong;
 }
 
@@ -248,6 +258,27 @@ bool RunCpu(const EncoderOptions& options, const EncoderJob& job,
   });
 }
 
+std::vector<int> ThreadCounts(const std::string& option) {
+  std::vector<int> counts;
+  for (const std::string& value : WithContext("--threads", [&] {
+         return ParseSweepValues(option, {.name = "threads", .most = 1024});
+       })) {
+    counts.push_back(std::stoi(value));
+  }
+  return counts;
+}
+
+// Several --threads are for the CPU's time alone.
+void CheckScaling(const EncoderOptions& o, bool npu) {
+  const char* other = npu                  ? "for the CPU; add --device=cpu"
+                      : !o.trace.empty()   ? "without --trace"
+                      : o.taps             ? "without --taps"
+                      : !o.explain.empty() ? "without --explain"
+                                           : nullptr;
+  if (other == nullptr) return;
+  Throw(ErrorCode::kInvalidArgument, "--threads={}: several are {}", o.thread_counts, other);
+}
+
 // --explain=origin.
 int ExplainOrigin(EncoderOptions o) {
   if (o.audio_s <= 0) o.audio_s = kOriginSeconds;
@@ -258,24 +289,39 @@ int ExplainOrigin(EncoderOptions o) {
   return PrintOrigin(job, OriginOptions(o.npu)) ? kExitOk : kExitWrong;
 }
 
+// --explain=kernels.
+int ExplainKernels(const EncoderOptions& o, const std::vector<ops::Variant>& variants) {
+  if (variants.empty()) {
+    Throw(ErrorCode::kInvalidArgument, "--explain=kernels: of the CPU; add --device=cpu");
+  }
+  const encoder::ChosenModel chosen = encoder::ChooseModel(o.model, o.geometry);
+  ThreadPool pool(o.threads);
+  fmt::print("{}", KernelTables(encoder::ChooseShape(o.geometry, chosen.model), variants, pool));
+  return kExitOk;
+}
+
 int Main(int argc, char** argv) {
   const bool own_time = std::any_of(argv, argv + argc, [](const char* arg) {
     return std::string_view(arg).starts_with("--benchmark_min_time");
   });
-  benchmark::Initialize(&argc, argv);  // takes its own options out
+  if (!AsksForHelp(argc, argv)) benchmark::Initialize(&argc, argv);  // takes its own options out
   EncoderOptions options;
   CLI::App app(EncoderHelp(), "encoder");
   DeclareEncoderOptions(app, options);
   if (!ParseOptions(app, argc, argv)) return kExitOk;
   if (app.count("--isa") != 0) WithContext("--isa", [&] { LimitCpu(IsaFromName(options.isa)); });
+  const std::vector<int> thread_counts = ThreadCounts(options.thread_counts);
+  options.threads = *std::max_element(thread_counts.begin(), thread_counts.end());
   if (ShowSchedules(options)) return kExitOk;
   const bool tuned = options.sweep.tile.find(kTunedTile) != std::string::npos;
-  if (options.tune || (options.retune && !tuned)) return Tune(options);
   const std::vector<std::string> devices =
       ParseSweepValues(options.device, {"device", {"cpu", "npu"}});
   const auto wants = [&devices](const char* device) {
     return std::find(devices.begin(), devices.end(), device) != devices.end();
   };
+  const bool tune = options.tune || (options.retune && !tuned);
+  if (thread_counts.size() > 1) CheckScaling(options, tune || wants("npu"));
+  if (tune) return Tune(options);
   const std::vector<ops::Variant> variants =
       wants("cpu") ? VariantsOf(options) : std::vector<ops::Variant>{};
   const std::vector<encoder::Schedule> schedules =
@@ -283,9 +329,9 @@ int Main(int argc, char** argv) {
   options.npu.proofs = UserCacheFolder("verdicts");
   options.npu.threads = options.threads;
   if (options.explain == "origin") return ExplainOrigin(options);
+  if (options.explain == "kernels") return ExplainKernels(options, variants);
   if (!options.trace.empty()) options.trace = UserPath(options.trace);
-  // Before the work, so that a place that can't be written to costs nobody any time.
-  if (!options.json.empty()) CheckAppendable(options.json = UserPath(options.json));
+  options.json = RecordsFile(options);
   if (options.resume && options.json.empty()) {
     Throw(ErrorCode::kInvalidArgument, "--resume: needs the file of records, --json=FILE");
   }
@@ -322,6 +368,10 @@ int Main(int argc, char** argv) {
   for (EncoderPoint& point : points) {
     if (!point.tuned) continue;
     point.schedule = TuneSchedule(job, point.schedule, options.npu, TuneOptionsOf(options));
+  }
+  if (thread_counts.size() > 1) {
+    return RunScaling(job, variants, thread_counts, options.json, environment) ? kExitOk
+                                                                               : kExitWrong;
   }
   bool right = variants.empty() || RunCpu(options, job, variants, own_time, environment, pool);
   if (!variants.empty() && !points.empty()) fmt::print("\n");

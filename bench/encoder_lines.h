@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bench/encoder_measure.h"
+#include "ops/contract.h"
 
 namespace xdna::bench {
 
@@ -29,6 +30,14 @@ class Lines {
  private:
   std::string mark_, text_;
 };
+
+// "bf16", "f32/eigen".
+inline std::string VariantTitle(const ops::Variant& variant) {
+  const std::string precision = ops::PrecisionName(variant.precision);
+  return variant.backend == ops::Backend::kFast
+             ? precision
+             : fmt::format("{}/{}", precision, ops::BackendName(variant.backend));
+}
 
 // "0.12x", "365x".
 inline std::string TimesRealTime(double rtf) {

@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,27 +63,20 @@ class Run {
         encoder_(job.chosen.model, job.shape, {result.variant, false}, {&pool, &profile_}),
         out_(DType::kF32, {job.shape.positions, job.shape.d}) {}
 
-  // Takes over the worse of the verdict so far and that of every checked window.
-  void Verify() {
-    for (std::size_t i = 0; i < job_.checked.size(); ++i) {
-      Poison(out_);
-      encoder_.Run(job_.Window(job_.checked[i]), out_);
-      const golden::Verdict verdict =
-          golden::Compare(out_, job_.references[i].output, result_.tolerance);
-      const bool first = std::isnan(result_.verdict.used);
-      if (first || !verdict.passed() ||
-          (result_.verdict.passed() && verdict.used > result_.verdict.used)) {
-        result_.verdict = verdict;
-      }
-      if (!verdict.passed()) return;
-    }
+  // The first window, the verdict, and a sample that does not count. False where there is nothing
+  // to time.
+  bool Begin() {
+    const auto begin = Clock::now();
+    Warm();
+    result_.first_s = SecondsSince(begin);
+    Verify();
+    if (!result_.verdict.passed()) return false;
+    Sample();
+    result_.samples_s.clear();
+    return true;
   }
 
-  double TimeFirst() {
-    const auto begin = Clock::now();
-    encoder_.Run(job_.Window(0), out_);
-    return SecondsSince(begin);
-  }
+  void Warm() { encoder_.Run(job_.Window(0), out_); }
 
   // All windows, `batch` times over: seconds in all.
   double Sample() {
@@ -106,11 +101,19 @@ class Run {
     return seconds;
   }
 
-  void Finish() {
+  // The verdict again, and what follows from the samples. False, and no samples, where it is not
+  // "passed" any more.
+  bool End() {
+    Verify();
+    if (!result_.verdict.passed()) {
+      result_.samples_s.clear();
+      return false;
+    }
     result_.work = encoder_.work();
     for (const std::string& stage : order_) {
       result_.stages.push_back({stage, Summarize(stage_samples_.at(stage)).median});
     }
+    return true;
   }
 
   void Trace(const std::string& name) {
@@ -119,9 +122,25 @@ class Run {
                          [&] { encoder_.Run(job_.Window(0), out_); });
   }
 
+ private:
+  // Takes over the worse of the verdict so far and that of every checked window.
+  void Verify() {
+    for (std::size_t i = 0; i < job_.checked.size(); ++i) {
+      Poison(out_);
+      encoder_.Run(job_.Window(job_.checked[i]), out_);
+      const golden::Verdict verdict =
+          golden::Compare(out_, job_.references[i].output, result_.tolerance);
+      const bool first = std::isnan(result_.verdict.used);
+      if (first || !verdict.passed() ||
+          (result_.verdict.passed() && verdict.used > result_.verdict.used)) {
+        result_.verdict = verdict;
+      }
+      if (!verdict.passed()) return;
+    }
+  }
+
   double Runs() const { return static_cast<double>(job_.windows() * job_.batch); }
 
- private:
   const EncoderJob& job_;
   EncoderResult& result_;
   ops::Profile profile_;
@@ -138,19 +157,9 @@ void TimeEncoder(benchmark::State& state, const std::string& name, const Encoder
   result.stages.clear();
   try {
     Run run(job, pool, result);
-    result.first_s = run.TimeFirst();
-    run.Verify();
-    if (!result.verdict.passed())
-      return state.SkipWithError(golden::Describe(result.verdict).c_str());
-    run.Sample();
-    result.samples_s.clear();
+    if (!run.Begin()) return state.SkipWithError(golden::Describe(result.verdict).c_str());
     for (auto _ : state) state.SetIterationTime(run.Sample());
-    run.Verify();
-    if (!result.verdict.passed()) {
-      result.samples_s.clear();
-      return state.SkipWithError(golden::Describe(result.verdict).c_str());
-    }
-    run.Finish();
+    if (!run.End()) return state.SkipWithError(golden::Describe(result.verdict).c_str());
     if (!result.trace.empty()) run.Trace(name);
     state.counters["RTF"] =
         job.audio.seconds / (result.median_s() * static_cast<double>(job.windows()));
@@ -195,7 +204,7 @@ double EncoderResult::median_s() const { return Summarize(samples_s).median; }
 double EncoderResult::min_s() const { return Summarize(samples_s).least; }
 double EncoderResult::spread() const { return Summarize(samples_s).spread / 2; }
 
-void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
+void ApplyPeak(std::span<EncoderResult> results, int threads) {
   constexpr int kTries = 5;
   const MachinePeak& peak = MeasurePeak(threads);
   for (int i = 0; i < kTries; ++i) {
@@ -203,11 +212,13 @@ void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
     for (EncoderResult& result : results) {
       result.flops = result.floor_s = 0;
       for (StageTime& stage : result.stages) {
-        stage.flops = stage.floor_s = 0;
+        stage.flops = stage.floor_s = stage.exps = stage.exp_s = 0;
         for (const encoder::CpuEncoder::Work& work : result.work) {
           if (work.stage != stage.stage) continue;
           stage.flops += work.flops;
           stage.floor_s += work.flops / peak.Of(work.precision).flops;
+          stage.exps += work.exps;
+          stage.exp_s += work.exps / peak.ExpOf(work.precision);
         }
         result.flops += stage.flops;
         result.floor_s += stage.floor_s;
@@ -217,6 +228,31 @@ void ApplyPeak(std::vector<EncoderResult>& results, int threads) {
     if (possible) return;
     RaisePeak(threads);
   }
+}
+
+void TimeInTurns(const EncoderJob& job, const std::vector<ThreadPool*>& pools,
+                 std::vector<EncoderResult>& results) {
+  std::vector<std::unique_ptr<Run>> runs(results.size());
+  try {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      runs[i] = std::make_unique<Run>(job, *pools[i], results[i]);
+      if (!runs[i]->Begin()) runs[i] = nullptr;
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    for (EncoderResult& result : results) {
+      result.verdict = golden::Verdict::Unsupported(error.message());
+    }
+    return;
+  }
+  std::erase(runs, nullptr);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (const auto& run : runs) {
+      run->Warm();  // brings its weights back into the caches
+      for (int i = 0; i < kTurnSamples; ++i) run->Sample();
+    }
+  }
+  for (const auto& run : runs) run->End();
 }
 
 void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_time_s,

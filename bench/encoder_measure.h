@@ -3,7 +3,7 @@
 #define BENCH_ENCODER_MEASURE_H_
 
 #include <cstdint>
-#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +46,11 @@ struct StageTime {
   double seconds = 0;  // a window: the median over samples
   double flops = 0;    // a window
   double floor_s = 0;  // that work at the machine's peak in the stage's precisions: ApplyPeak
+  double exps = 0;     // a window: softmax's exponentials
+  double exp_s = 0;    // those at their own peak: ApplyPeak
+
+  // The least time of all parts one after the other.
+  double limit_s() const { return floor_s + exp_s; }
 };
 
 struct EncoderResult {
@@ -75,9 +80,16 @@ struct EncoderResult {
 void RegisterEncoder(const EncoderJob& job, ops::Variant variant, double min_time_s,
                      ThreadPool& pool, EncoderResult& result);
 
+// Fills results[i], whose variant and tolerance are set, with times on `pools[i]`, under the same
+// conditions. All take turns, each of one window untimed and kTurnSamples samples, kTurns times
+// over: a clock that drifts and other programs meet them alike.
+inline constexpr int kTurns = 5, kTurnSamples = 3;
+void TimeInTurns(const EncoderJob& job, const std::vector<ThreadPool*>& pools,
+                 std::vector<EncoderResult>& results);
+
 // Works out every floor_s. Where a window took less than its floor, the peak was
 // measured beside other work: it is measured again, a few times at most.
-void ApplyPeak(std::vector<EncoderResult>& results, int threads);
+void ApplyPeak(std::span<EncoderResult> results, int threads);
 
 }  // namespace xdna::bench
 

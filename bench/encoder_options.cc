@@ -19,6 +19,8 @@ constexpr const char* kExamples =
     "  bazel run //bench:encoder -- --schedule=phase4-overlap --explain --against=phase3-ffn\n"
     "  bazel run //bench:encoder -- --device=npu --columns=1,2,4 --batch=1,4 --json=runs.jsonl\n"
     "  bazel run //bench:encoder -- --model=model.safetensors --json=runs.jsonl\n"
+    "  bazel run //bench:encoder -- --device=cpu --explain=kernels\n"
+    "  bazel run //bench:encoder -- --device=cpu --threads=1,2\n"
     "  bazel run //bench:encoder -- --geometry=synthetic-whisper-tiny --threads=1\n";
 
 }  // namespace
@@ -35,8 +37,10 @@ void DeclareEncoderOptions(CLI::App& app, EncoderOptions& o) {
   app.add_option("--backend", o.backend, "of fast,eigen (eigen: plain f32)")->capture_default_str();
   app.add_option("--isa", o.isa,
                  "cpu: no better instructions than portable, avx2, avx512, avx512_bf16 or amx");
-  app.add_option("--threads", o.threads, "threads, this one included")
-      ->check(CLI::Range(1, 1024))
+  app.add_option(
+         "--threads", o.thread_counts,
+         "threads, this one included; cpu: several, as 1,2 or 1:8:1, for how time falls with "
+         "them")
       ->capture_default_str();
   app.add_option("--batch", o.sweep.batch,
                  "cpu: times that the audio is encoded in one sample; npu: windows in flight, "
@@ -52,7 +56,8 @@ void DeclareEncoderOptions(CLI::App& app, EncoderOptions& o) {
   app.add_flag(
       "--explain{schedule}", o.explain,
       "print the schedule: what runs where, what is assumed; =origin: what does not add up "
-      "in the report that the ladder starts from, and what is found instead");
+      "in the report that the ladder starts from, and what is found instead; =kernels: which code "
+      "computes each product on this CPU");
   app.add_option("--against", o.against, "with --explain: what differs from this schedule");
   app.add_option("--preset", o.npu.preset, "npu: phx-1.0, hpt-1.6 or 8700g-1.8")
       ->capture_default_str();

@@ -17,7 +17,8 @@ namespace xdna::bench {
 struct EncoderOptions {
   std::string model, geometry, precision = "f32,bf16,int8,mixed", backend = "fast", json;
   std::vector<std::string> audio;
-  int threads = AvailableCpus();
+  std::string thread_counts = std::to_string(AvailableCpus());  // as typed
+  int threads = AvailableCpus();                                // the most of them
   std::int64_t check = 1;
   EncoderSweep sweep;  // npu
   std::string device = "cpu,npu", schedule = "phase6-resident", against, trace;
@@ -25,7 +26,7 @@ struct EncoderOptions {
   NpuRunOptions npu;
   double audio_s = 0, target = kTargetRtf;
   std::string isa;      // no better instructions than these; empty: this machine's
-  std::string explain;  // "schedule" or "origin"; empty: nothing
+  std::string explain;  // "schedule", "origin" or "kernels"; empty: nothing
   bool list = false, dry_run = false, resume = false, taps = false;
   bool list_schedules = false, profile = false, budget = false;
   bool tune = false, retune = false;

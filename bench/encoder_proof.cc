@@ -6,9 +6,9 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "base/sha256.h"
+#include "bench/user_cache.h"
 #include "device/sim/timing.h"
 
 namespace xdna::bench {
@@ -45,17 +45,11 @@ std::optional<golden::Verdict> ReadProof(const std::filesystem::path& path) {
 }
 
 void WriteProof(const std::filesystem::path& path, const golden::Verdict& verdict) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const std::filesystem::path part = path.string() + ".part";
-  std::ofstream file(part);
-  file << nlohmann::json{{"used", verdict.used},
-                         {"rel_l2", verdict.rel_l2},
-                         {"cosine", verdict.cosine},
-                         {"max_abs", verdict.max_abs}}
-              .dump();
-  file.close();
-  if (file) std::filesystem::rename(part, path, ignored);
+  ReplaceFile(path, nlohmann::json{{"used", verdict.used},
+                                   {"rel_l2", verdict.rel_l2},
+                                   {"cosine", verdict.cosine},
+                                   {"max_abs", verdict.max_abs}}
+                        .dump());
 }
 
 }  // namespace xdna::bench

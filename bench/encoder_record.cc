@@ -36,6 +36,13 @@ RunRecord EncoderRecord(const EncoderJob& job, const EncoderResult& result, cons
   record.SetMetric("rtf",
                    job.audio.seconds / (result.median_s() * static_cast<double>(job.windows())));
   record.SetMetric("percent_of_peak", 100 * result.floor_s / result.median_s());
+  for (const StageTime& stage : result.stages) {
+    if (stage.exps == 0) continue;
+    record.SetMetric("peak_exps", stage.exps / stage.exp_s);
+    record.SetMetric("exps", stage.exps);
+    record.SetMetric(stage.stage + ".limit_s", stage.limit_s());
+    record.SetMetric(stage.stage + ".percent_of_limit", 100 * stage.limit_s() / stage.seconds);
+  }
   // The floor with the margin of the peak's own measurement: see RunRecord::CheckFloor.
   record.CheckFloor(result.floor_s / 1.05);
   return record;

@@ -15,7 +15,9 @@ RunRecord NpuEncoderRecord(const EncoderJob& job, const NpuResult& result,
                            const NpuRunOptions& options, const Environment& environment);
 
 // One record of one precision: seconds a window in `times_s` ("total" and each
-// stage) and samples, RTF of scope "encoder".
+// stage) and samples, RTF of scope "encoder". Of a stage with exponentials its limit,
+// "attention.core.limit_s", and "attention.core.percent_of_limit"; "exps" and "peak_exps" (a
+// second) are what the exponentials' part of it is made of.
 RunRecord EncoderRecord(const EncoderJob& job, const EncoderResult& result, const MachinePeak& peak,
                         const Environment& environment);
 

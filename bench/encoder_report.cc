@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/encoder_lines.h"
 #include "encoder/precision_plan.h"
 
 namespace xdna::bench {
@@ -55,7 +56,7 @@ class Report {
          "verdict", "rel-L2", "limit", "ms/window", "best", "+-", "RTF", "RTF with mel", "GFLOP/s",
          "of peak");
     for (const EncoderResult& r : results_) {
-      const std::string name = Name(r);
+      const std::string name = VariantTitle(r.variant);
       if (!r.verdict.passed()) {
         Line("{:9} {}", name, Colored(r, golden::Describe(r.verdict)));
         Line("          again: {} --precision={} --backend={}", command,
@@ -79,8 +80,8 @@ class Report {
   void Stages() {
     for (const EncoderResult& r : results_) {
       if (!r.verdict.passed()) continue;
-      Line("{:5} {:16} {:>8} {:>7} {:>9} {:>8}", Name(r), "stage", "ms", "share", "GFLOP/s",
-           "of peak");
+      Line("{:5} {:16} {:>8} {:>7} {:>9} {:>8}", VariantTitle(r.variant), "stage", "ms", "share",
+           "GFLOP/s", "of peak");
       double sum = 0;
       for (const StageTime& stage : r.stages) {
         sum += stage.seconds;
@@ -95,6 +96,9 @@ class Report {
            Percent(other, r.median_s()));
       Line("{:5} {:16} {:8.2f}   first window {:.1f} ms", "", "all", 1e3 * r.median_s(),
            1e3 * r.first_s);
+      for (const StageTime& stage : r.stages) {
+        if (stage.exps > 0) Limit(stage);
+      }
       if (r.variant.precision >= ops::Precision::kInt8) {
         Line("{:5} {}", "",
              encoder::Describe(encoder::MakePrecisionPlan(r.variant.precision, job_.shape.layers)));
@@ -111,15 +115,15 @@ class Report {
       if (!r.verdict.passed()) continue;
       const double over = r.median_s() - kBudgetSeconds;
       if (over <= 0) {
-        Line("           {:9} {:.1f} ms: {:.1f} ms within it", Name(r), 1e3 * r.median_s(),
-             -1e3 * over);
+        Line("           {:9} {:.1f} ms: {:.1f} ms within it", VariantTitle(r.variant),
+             1e3 * r.median_s(), -1e3 * over);
         continue;
       }
       Line(
           "           {:9} {:.1f} ms: {:.1f} ms over it; at {} of peak it would fit, and {} of "
           "peak is the floor",
-          Name(r), 1e3 * r.median_s(), 1e3 * over, Percent(r.floor_s, kBudgetSeconds),
-          fmt::format("{:.1f} ms at 100 %", 1e3 * r.floor_s));
+          VariantTitle(r.variant), 1e3 * r.median_s(), 1e3 * over,
+          Percent(r.floor_s, kBudgetSeconds), fmt::format("{:.1f} ms at 100 %", 1e3 * r.floor_s));
     }
   }
 
@@ -138,10 +142,13 @@ class Report {
     text_ += '\n';
   }
 
-  static std::string Name(const EncoderResult& r) {
-    const char* precision = ops::PrecisionName(r.variant.precision);
-    return r.variant.backend == ops::Backend::kFast ? precision
-                                                    : fmt::format("{}/eigen", precision);
+  // Of a stage that is more than multiplications.
+  void Limit(const StageTime& stage) {
+    Line(
+        "{:5} {}: {:.1f} GFLOP at peak {:.2f} ms, {:.0f} M of 2^x at {:.1f} G/s {:.2f} ms: {} of "
+        "that limit",
+        "", stage.stage, stage.flops / 1e9, 1e3 * stage.floor_s, stage.exps / 1e6,
+        stage.exps / stage.exp_s / 1e9, 1e3 * stage.exp_s, Percent(stage.limit_s(), stage.seconds));
   }
 
   // "passed 92 %": what is left of the tolerance.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/encoder_record.h"
+#include "bench/encoder_scaling.h"
 #include "encoder/graph.h"
 #include "encoder/weights/geometry.h"
 #include "encoder/weights/model.h"
@@ -41,7 +42,7 @@ EncoderResult Result(golden::Status status) {
   if (status != golden::Status::kPassed) return result;
   result.samples_s = {0.1, 0.1, 0.1};
   result.first_s = 0.2;
-  result.stages = {{"attention.core", 0.08, 3e10, 0.04}, {"layer_norm", 0.001, 0, 0}};
+  result.stages = {{"attention.core", 0.08, 3e10, 0.04, 1e8, 0.01}, {"layer_norm", 0.001}};
   result.flops = 3e10;
   result.floor_s = 0.04;
   return result;
@@ -64,6 +65,9 @@ TEST(EncoderReport, CountsRealAudioAndNamesWhatTakesTime) {
   EXPECT_THAT(report, HasSubstr("150x"));  // 15 s in 0.1 s, not 30
   EXPECT_THAT(report, HasSubstr("147x"));  // and 2 ms of mel
   EXPECT_THAT(report, HasSubstr("attention.core      80.00    80 %       375     50 %  *"));
+  EXPECT_THAT(report, HasSubstr("attention.core: 30.0 GFLOP at peak 40.00 ms, 100 M of 2^x at 10.0 "
+                                "G/s 10.00 ms: 62 % of that limit"));
+  EXPECT_THAT(report, Not(HasSubstr("layer_norm: ")));
   EXPECT_THAT(report, HasSubstr("136.4 ms"));
   EXPECT_THAT(report, HasSubstr("36.4 ms within it"));
   EXPECT_THAT(report, Not(HasSubstr("\033")));
@@ -94,6 +98,22 @@ TEST(EncoderReport, ColoursOnlyWhenAsked) {
   EXPECT_THAT(ReportOf(Job(false), {Result(golden::Status::kFailed)}, true), HasSubstr("\033[31m"));
 }
 
+TEST(EncoderScaling, ComparesWithTheFirstNumberOfThreads) {
+  EncoderResult slow = Result(golden::Status::kPassed);
+  slow.samples_s = {0.16, 0.16, 0.16};
+  const Scaling scaling = {
+      {1, 2, 4}, {slow, Result(golden::Status::kPassed), Result(golden::Status::kFailed)}};
+  const std::string report = ScalingReport(Job(true), {scaling});
+  EXPECT_THAT(report, HasSubstr("bf16            1 passed 50 %      160.0   160.0    0 %    94x   "
+                                "1.00x      100 %"));
+  EXPECT_THAT(report, HasSubstr("1.60x       80 %     40 %"));
+  EXPECT_THAT(report, HasSubstr("bf16            4 failed"));
+  std::istringstream lines(report);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(line.starts_with("SYNTHETIC WEIGHTS | ")) << line;
+  }
+}
+
 TEST(EncoderRecord, CarriesTimesOnlyWithAVerdict) {
   Environment environment;
   environment.threads = 2;
@@ -103,6 +123,9 @@ TEST(EncoderRecord, CarriesTimesOnlyWithAVerdict) {
             "encoder/synthetic-whisper-tiny/bf16/cpu/threads=2/fast/-/-/1");
   EXPECT_DOUBLE_EQ(passed.metrics().at("rtf"), 150);
   EXPECT_DOUBLE_EQ(passed.times_s().at("attention.core"), 0.08);
+  EXPECT_DOUBLE_EQ(passed.metrics().at("attention.core.limit_s"), 0.05);
+  EXPECT_DOUBLE_EQ(passed.metrics().at("attention.core.percent_of_limit"), 62.5);
+  EXPECT_DOUBLE_EQ(passed.metrics().at("peak_exps"), 1e10);
   EXPECT_TRUE(passed.valid());
   const RunRecord failed = EncoderRecord(job, Result(golden::Status::kFailed), Peak(), environment);
   EXPECT_TRUE(failed.times_s().empty());

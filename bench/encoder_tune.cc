@@ -11,10 +11,15 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "base/tensor.h"
 #include "base/thread_pool.h"
 #include "bench/array_time.h"
+#include "bench/environment.h"
 #include "bench/op_array_report.h"
+#include "bench/op_report.h"
 #include "bench/op_shape.h"
+#include "bench/run_record.h"
 #include "golden/store.h"
 #include "ops/registry.h"
 #include "ops/verify.h"
@@ -72,6 +77,20 @@ std::string TableRow(const EncoderTuneJob& job, const Outcome& outcome) {
                      result.legal, result.rows.size(), job.serves);
 }
 
+// The winner timed once more, for where its time goes.
+RunRecord WinnerRecord(const EncoderTuneJob& job, const TuneRow& best, const TensorMap& inputs,
+                       const TuneOptions& options, const OpSession& session, ThreadPool& pool) {
+  OpPoint point = job.point;
+  point.array.tile = best.choice.tile;
+  point.array.columns = best.choice.columns;
+  ArrayRow row;
+  row.point = &point;
+  row.time = TimeOnArray(*job.op, point, inputs, options.npu, pool);
+  row.bound = best.bound;
+  row.timed = true;
+  return ArrayRecordOf(*job.op, row, best.verdict, options.npu, session);
+}
+
 std::string TableHeader() {
   return fmt::format(
       "\n{:<11}{:<30} {:<5} {:<16} {:>4} {:>9}  {:<8} {:<12} {:>8} {:>9} {:>6} {:>6}  {}\n", "op",
@@ -117,8 +136,9 @@ std::vector<EncoderTuneJob> EncoderTuneJobs(const encoder::EncoderShape& shape,
 }
 
 bool TuneEncoder(const encoder::EncoderShape& shape, const std::vector<std::string>& precisions,
-                 const TuneOptions& options) {
+                 const TuneOptions& options, const std::string& json) {
   const auto begin = std::chrono::steady_clock::now();
+  const Environment environment = CurrentEnvironment(options.threads);
   ThreadPool pool(options.threads);
   const std::vector<EncoderTuneJob> jobs = EncoderTuneJobs(shape, precisions);
   if (jobs.empty()) {
@@ -138,6 +158,10 @@ bool TuneEncoder(const encoder::EncoderShape& shape, const std::vector<std::stri
     if (tuned.result.winner) {
       const TensorMap inputs = ops::RandomInputs(*job.op, job.point.dims, options.seed);
       outcome.default_us = TimeOnArray(*job.op, job.point, inputs, options.npu, pool).us;
+      if (!json.empty()) {
+        const OpSession session = {environment, Sha256OfFile(store.path()), options.seed};
+        AppendRecord(json, WinnerRecord(job, tuned.result.best(), inputs, options, session, pool));
+      }
     }
     right = right && (tuned.result.winner || !RanWrong(tuned.result));
     table += TableRow(job, outcome);

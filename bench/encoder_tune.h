@@ -24,11 +24,12 @@ struct EncoderTuneJob {
 std::vector<EncoderTuneJob> EncoderTuneJobs(const encoder::EncoderShape& shape,
                                             const std::vector<std::string>& precisions);
 
-// Searches on 1, 2 and 4 columns, explains each choice and prints a table of them. False where a
-// result was wrong and no tile won. Throws kInvalidArgument where the array has none of
+// Searches on 1, 2 and 4 columns, explains each choice and prints a table of them; the winners'
+// records, in the series of their ops, are added to the file `json`, unless that is empty. False
+// where a result was wrong and no tile won. Throws kInvalidArgument where the array has none of
 // `precisions`.
 bool TuneEncoder(const encoder::EncoderShape& shape, const std::vector<std::string>& precisions,
-                 const TuneOptions& options);
+                 const TuneOptions& options, const std::string& json);
 
 }  // namespace xdna::bench
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -138,11 +139,13 @@ double ShortestBurst(ThreadPool& pool, const Prepare& prepare, const Body& body)
   return *std::min_element(spans.begin(), spans.end());
 }
 
-double RateOf(const PeakKernel& kernel, ThreadPool& pool) {
+// Units a second of all threads together, where run(iterations) does `work` units in each.
+template <typename Run>
+double RateOf(const Run& run, double work, ThreadPool& pool) {
   std::int64_t iterations = 64;
   for (;;) {
     const double begin = Now();
-    kernel.run(iterations);
+    run(iterations);
     const double took = Now() - begin;
     if (took > kBurst / 4) {
       iterations = std::max<std::int64_t>(1, static_cast<std::int64_t>(iterations * kBurst / took));
@@ -151,8 +154,26 @@ double RateOf(const PeakKernel& kernel, ThreadPool& pool) {
     iterations *= 2;
   }
   const double span = ShortestBurst(
-      pool, [](std::int64_t) {}, [&](std::int64_t) { kernel.run(iterations); });
-  return kernel.flops * static_cast<double>(iterations * pool.threads()) / span;
+      pool, [](std::int64_t) {}, [&](std::int64_t) { run(iterations); });
+  return work * static_cast<double>(iterations * pool.threads()) / span;
+}
+
+double RateOf(const PeakKernel& kernel, ThreadPool& pool) {
+  return RateOf(kernel.run, kernel.flops, pool);
+}
+
+// Rows on the caller's stack, scores below each other's by an eighth, down to 2^-12.
+double RateOf(const ExpKernel& kernel, ThreadPool& pool) {
+  const auto run = [&kernel](std::int64_t iterations) {
+    alignas(64) std::array<float, kExpRow> scores, out;
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = -static_cast<float>(i % 97);
+    float sum = 0;
+    for (std::int64_t i = 0; i < iterations; ++i) {
+      sum += kernel.row(scores.data(), 0.125F, 0, out.data());
+      asm volatile("" : "+x"(sum) : "r"(out.data()) : "memory");  // somebody wants them
+    }
+  };
+  return RateOf(run, kExpRow, pool);
 }
 
 // Memory of its own, in huge pages where the kernel gives them: else the page walk is
@@ -221,6 +242,11 @@ void MeasureCompute(ThreadPool& pool, MachinePeak& peak) {
   }
   Better(peak.f32, peak.bf16);
   Better(peak.f32, peak.int8);
+  for (const ExpKernel& kernel : ExpKernels()) {
+    double& best = kernel.precision == ops::Precision::kF32 ? peak.exp_f32 : peak.exp_bf16;
+    best = std::max(best, RateOf(kernel, pool));
+  }
+  peak.exp_bf16 = std::max(peak.exp_bf16, peak.exp_f32);
 }
 
 std::map<int, MachinePeak>& Measured() {
@@ -241,6 +267,10 @@ const Peak& MachinePeak::Of(ops::Precision precision) const {
       return int8;
   }
   return f32;
+}
+
+double MachinePeak::ExpOf(ops::Precision precision) const {
+  return precision == ops::Precision::kF32 ? exp_f32 : exp_bf16;
 }
 
 const MachinePeak& MeasurePeak(int threads) {
@@ -275,6 +305,11 @@ double ReadBandwidth(int threads, std::size_t bytes) {
 }
 
 double MeasureKernel(const PeakKernel& kernel, int threads) {
+  ThreadPool pool(Usable(threads));
+  return RateOf(kernel, pool);
+}
+
+double MeasureKernel(const ExpKernel& kernel, int threads) {
   ThreadPool pool(Usable(threads));
   return RateOf(kernel, pool);
 }

@@ -19,12 +19,17 @@ struct Peak {
 
 struct MachinePeak {
   Peak f32, bf16, int8;
+  // Values a second of a softmax's 2^x with results in f32 and in bf16, all threads together:
+  // bench/peak_kernels.h says what of a softmax is in them.
+  double exp_f32 = 0, exp_bf16 = 0;
   double bandwidth = 0;  // bytes a second read from DRAM, all threads together
   int threads = 0;       // at most one for each CPU, however many were asked for
 
   // A precision whose own instructions are slower than f32's, or that has none,
   // has f32's peak: that is what its values can be computed in.
   const Peak& Of(ops::Precision precision) const;
+  // f32's for f32, bf16's for all others.
+  double ExpOf(ops::Precision precision) const;
 };
 
 // Best of several bursts with all threads in step, so that a busy neighbour or a
@@ -45,6 +50,8 @@ double ReadBandwidth(int threads, std::size_t bytes);
 
 // One instruction's rate on `threads` threads, in operations a second.
 double MeasureKernel(const PeakKernel& kernel, int threads);
+// Likewise, in values a second.
+double MeasureKernel(const ExpKernel& kernel, int threads);
 
 }  // namespace xdna::bench
 

@@ -22,6 +22,7 @@
 #include "bench/progress.h"
 #include "bench/resume.h"
 #include "bench/run_record.h"
+#include "bench/user_cache.h"
 #include "device/measure.h"
 #include "device/sim/timing.h"
 
@@ -210,7 +211,8 @@ class ArraySweep {
     const bool failed = row.checked && !row.point->verdict.passed() && !unsupported;
     wrong_ = wrong_ || failed;
     if (!options_.json.empty() && row.checked) {
-      AppendRecord(options_.json, ArrayRecordOf(op_, row, options_, session_));
+      const RecordedVerdict verdict(row.point->verdict, row.point->tolerance);
+      AppendRecord(options_.json, ArrayRecordOf(op_, row, verdict, options_.npu, session_));
     }
     if (!options_.trace.empty() && row.checked && row.point->verdict.passed()) Trace(*row.point);
   }
@@ -294,7 +296,7 @@ std::vector<OpPoint*> NotDone(const ops::Contract& op, std::vector<OpPoint*> poi
   if (!options.resume) return points;
   DoneSeries done(options.json, session.environment, std::string(device::TimeModelVersion()));
   std::erase_if(points, [&](const OpPoint* point) {
-    const SeriesKey key = ArraySeriesOf(op, *point, options);
+    const SeriesKey key = ArraySeriesOf(op, *point, options.npu);
     const bool has = point->array.tile == "*" ? done.HasAllTiles(key) : done.Has(key);
     if (has) done.Skip();
     return has;

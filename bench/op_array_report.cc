@@ -106,37 +106,38 @@ std::string ArrayFooter() {
          "whole time.\n";
 }
 
-SeriesKey ArraySeriesOf(const ops::Contract& op, const OpPoint& point, const OpOptions& options) {
+SeriesKey ArraySeriesOf(const ops::Contract& op, const OpPoint& point,
+                        const device::DeviceOptions& npu) {
   SeriesKey key;
   key.op = op.name;
   key.shape = point.shape;
   key.dtype = ops::PrecisionName(point.variant.precision);
   key.device = ops::DeviceName(point.variant.device());
-  key.preset = options.npu.preset;
-  key.schedule = fmt::format("{},{},{},{}col", ops::BackendName(point.variant), options.npu.host,
-                             options.npu.codegen, point.array.columns);
+  key.preset = npu.preset;
+  key.schedule = fmt::format("{},{},{},{}col", ops::BackendName(point.variant), npu.host,
+                             npu.codegen, point.array.columns);
   key.tile = point.array.tile.empty() ? "best" : point.array.tile;
   key.reuse = point.array.reuse;
   key.batch = point.array.batch == 0 ? "all" : std::to_string(point.array.batch);
   return key;
 }
 
-RunRecord ArrayRecordOf(const ops::Contract& op, const ArrayRow& row, const OpOptions& options,
+RunRecord ArrayRecordOf(const ops::Contract& op, const ArrayRow& row,
+                        const RecordedVerdict& verdict, const device::DeviceOptions& npu,
                         const OpSession& session) {
   const OpPoint& point = *row.point;
-  const ArrayPeak peak = ArrayPeakOf(options.npu.preset, point.variant.precision);
-  RunRecord record(ArraySeriesOf(op, point, options), Provenance::kModelled,
-                   RecordedVerdict(point.verdict, point.tolerance));
+  const ArrayPeak peak = ArrayPeakOf(npu.preset, point.variant.precision);
+  RunRecord record(ArraySeriesOf(op, point, npu), Provenance::kModelled, verdict);
   record.environment = session.environment;
   record.hashes = {{"golden", session.golden_sha256}};
   record.seed = session.seed;
-  record.model = TimeModelOf(options.npu);
+  record.model = TimeModelOf(npu);
   record.model->schedule = ScheduleOf(row);
   record.SetMetric("flops", op.flops(point.dims));
   record.SetMetric("bytes", op.bytes(point.dims, point.variant.precision));
   record.SetMetric("peak_flops", peak.flops);
   record.SetMetric("peak_bandwidth", peak.bytes);
-  if (!row.timed || !point.verdict.passed()) return record;
+  if (!row.timed || !verdict.passed()) return record;
   const device::TimeSplit& s = row.time.split;
   std::map<std::string, double> times = {{"total", row.time.us * 1e-6}};
   for (const auto& [name, us] : {std::pair<const char*, double>{"submit", s.submit},

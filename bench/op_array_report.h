@@ -10,6 +10,7 @@
 #include "bench/op_point.h"
 #include "bench/op_report.h"
 #include "bench/run_record.h"
+#include "device/measure.h"
 #include "ops/contract.h"
 
 namespace xdna::bench {
@@ -31,9 +32,11 @@ std::string ArrayTableRow(const ops::Contract& op, const ArrayRow& row, const Op
                           std::optional<double> saved_us);
 std::string ArrayFooter();
 
-// Of a modelled record.
-SeriesKey ArraySeriesOf(const ops::Contract& op, const OpPoint& point, const OpOptions& options);
-RunRecord ArrayRecordOf(const ops::Contract& op, const ArrayRow& row, const OpOptions& options,
+// Of a modelled record; `verdict` is the point's.
+SeriesKey ArraySeriesOf(const ops::Contract& op, const OpPoint& point,
+                        const device::DeviceOptions& npu);
+RunRecord ArrayRecordOf(const ops::Contract& op, const ArrayRow& row,
+                        const RecordedVerdict& verdict, const device::DeviceOptions& npu,
                         const OpSession& session);
 
 }  // namespace xdna::bench

@@ -1,8 +1,12 @@
 #include "bench/peak_kernels.h"
 
+#include <immintrin.h>
+
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "base/cpu.h"
@@ -117,6 +121,169 @@ std::vector<PeakKernel> Detect() {
   return kernels;
 }
 
+// 2^r for r in [0, 1), the highest power's coefficient first.
+constexpr std::array kExp2OfDegree5 = {0.001867130213F, 0.009017030019F, 0.05579991332F,
+                                       0.2401644501F,   0.6931513118F,   1.0F};
+constexpr std::array kExp2OfDegree3 = {0.07706705118F, 0.2276449812F, 0.6951167887F, 1.0F};
+
+// Of all lanes.
+template <typename Sums>
+float SumOf(const Sums& sums) {
+  constexpr std::size_t kBytes = sizeof(Sums);
+  float lanes[kBytes / sizeof(float)];
+  std::memcpy(lanes, &sums, sizeof sums);
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+#define XDNA_ZMM_EXP "avx512f,avx512dq"
+
+template <std::size_t kTerms>
+__attribute__((target(XDNA_ZMM_EXP), always_inline)) inline __m512 PowerZmm(
+    __m512 x, const std::array<float, kTerms>& polynomial) {
+  const __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 p = _mm512_set1_ps(polynomial[0]);
+  for (std::size_t i = 1; i < kTerms; ++i) {
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(polynomial[i]));
+  }
+  return _mm512_maskz_scalef_ps(0xFFFF, p, x);  // unmasked, GCC 12 takes it for uninitialized
+}
+
+__attribute__((target(XDNA_ZMM_EXP))) float ExpZmm(const float* scores, float scale, float top,
+                                                   void* out) {
+  const __m512 factor = _mm512_set1_ps(scale), offset = _mm512_set1_ps(-top);
+  __m512 sums[4] = {};
+  for (std::int64_t i = 0; i < kExpRow; i += 64) {
+    for (std::size_t j = 0; j < 4; ++j) {
+      const __m512 x = _mm512_load_ps(scores + i + 16 * j);
+      const __m512 y = PowerZmm(_mm512_fmadd_ps(x, factor, offset), kExp2OfDegree5);
+      sums[j] = _mm512_add_ps(sums[j], y);
+      _mm512_store_ps(static_cast<float*>(out) + i + 16 * j, y);
+    }
+  }
+  return SumOf(sums);
+}
+
+__attribute__((target(XDNA_ZMM_EXP ",avx512bf16"))) float ExpBf16Zmm(const float* scores,
+                                                                     float scale, float top,
+                                                                     void* out) {
+  const __m512 factor = _mm512_set1_ps(scale), offset = _mm512_set1_ps(-top);
+  __m512 sums[4] = {};
+  for (std::int64_t i = 0; i < kExpRow; i += 64) {
+    __m512 y[4];
+    for (std::size_t j = 0; j < 4; ++j) {
+      const __m512 x = _mm512_load_ps(scores + i + 16 * j);
+      y[j] = PowerZmm(_mm512_fmadd_ps(x, factor, offset), kExp2OfDegree3);
+      sums[j] = _mm512_add_ps(sums[j], y[j]);
+    }
+    auto* to = static_cast<std::uint16_t*>(out) + i;
+    _mm512_store_si512(to, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(y[1], y[0])));
+    _mm512_store_si512(to + 32, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(y[3], y[2])));
+  }
+  return SumOf(sums);
+}
+
+// How much less than f the mantissa of 2^f is, f and mantissa in 128ths.
+constexpr std::array<std::uint8_t, 128> MantissaTable() {
+  std::array<std::uint8_t, 128> table{};
+  for (std::size_t f = 0; f < table.size(); ++f) {
+    const float r = static_cast<float>(f) / 128;
+    float p = kExp2OfDegree5[0];
+    for (std::size_t c = 1; c < kExp2OfDegree5.size(); ++c) p = p * r + kExp2OfDegree5[c];
+    const auto halves = static_cast<std::size_t>((p - 1) * 256);
+    table[f] = static_cast<std::uint8_t>(f - (halves + 1) / 2);
+  }
+  return table;
+}
+alignas(64) constexpr std::array<std::uint8_t, 128> kMantissa = MantissaTable();
+
+// x in steps of 2^-7 is a bf16 but for its mantissa, which the table corrects; summed by a product
+// with ones.
+__attribute__((target(XDNA_ZMM_EXP ",avx512bw,avx512vbmi,avx512bf16"))) float ExpTableZmm(
+    const float* scores, float scale, float top, void* out) {
+  constexpr float kSteps = 128, kOne = 127 * kSteps;  // bf16's bias
+  constexpr __mmask64 kLowBytes = 0x5555555555555555;
+  const __m512i table[2] = {_mm512_load_si512(kMantissa.data()),
+                            _mm512_load_si512(kMantissa.data() + 64)};
+  const __m512 factor = _mm512_set1_ps(scale * kSteps);
+  const __m512 offset = _mm512_set1_ps(kOne - top * kSteps);
+  const __m512i ones = _mm512_set1_epi32(0x3F803F80);
+  __m512 sums[4] = {};
+  for (std::int64_t i = 0; i < kExpRow; i += 128) {
+    for (std::size_t j = 0; j < 4; ++j) {
+      __m512i steps[2];
+      for (std::size_t h = 0; h < 2; ++h) {
+        const __m512 x = _mm512_load_ps(scores + i + 32 * j + 16 * h);
+        steps[h] = _mm512_maskz_cvtps_epi32(0xFFFF, _mm512_fmadd_ps(x, factor, offset));
+      }
+      const __m512i packed =
+          _mm512_max_epi16(_mm512_packs_epi32(steps[0], steps[1]), _mm512_setzero_si512());
+      const __m512i y = _mm512_sub_epi16(
+          packed, _mm512_maskz_permutex2var_epi8(kLowBytes, table[0], packed, table[1]));
+      asm("vdpbf16ps %2, %1, %0" : "+v"(sums[j]) : "v"(y), "v"(ones));
+      _mm512_store_si512(static_cast<std::uint16_t*>(out) + i + 32 * j, y);
+    }
+  }
+  return SumOf(sums);
+}
+
+__attribute__((target("avx2,fma"))) float ExpYmm(const float* scores, float scale, float top,
+                                                 void* out) {
+  const __m256 factor = _mm256_set1_ps(scale), offset = _mm256_set1_ps(-top);
+  __m256 sums[4] = {};
+  for (std::int64_t i = 0; i < kExpRow; i += 32) {
+    for (std::size_t j = 0; j < 4; ++j) {
+      const __m256 x = _mm256_fmadd_ps(_mm256_load_ps(scores + i + 8 * j), factor, offset);
+      const __m256 n = _mm256_floor_ps(x);
+      const __m256 r = _mm256_sub_ps(x, n);
+      __m256 p = _mm256_set1_ps(kExp2OfDegree5[0]);
+      for (std::size_t c = 1; c < kExp2OfDegree5.size(); ++c) {
+        p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(kExp2OfDegree5[c]));
+      }
+      const __m256i power = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+      const __m256 y = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), power));
+      sums[j] = _mm256_add_ps(sums[j], y);
+      _mm256_store_ps(static_cast<float*>(out) + i + 8 * j, y);
+    }
+  }
+  return SumOf(sums);
+}
+
+// What any compiler makes of it.
+float Exp(const float* scores, float scale, float top, void* out) {
+  constexpr int kLanes = 16;
+  std::array<float, kLanes> sums{};
+  for (std::int64_t i = 0; i < kExpRow; i += kLanes) {
+    for (int j = 0; j < kLanes; ++j) {
+      const float x = scores[i + j] * scale - top;
+      const std::int32_t up = static_cast<std::int32_t>(x);  // x <= 0
+      const std::int32_t n = up - (static_cast<float>(up) > x ? 1 : 0);
+      const float r = x - static_cast<float>(n);
+      float p = kExp2OfDegree5[0];
+      for (std::size_t c = 1; c < kExp2OfDegree5.size(); ++c) p = p * r + kExp2OfDegree5[c];
+      const float y = std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + n * (1 << 23));
+      sums[j] += y;
+      static_cast<float*>(out)[i + j] = y;
+    }
+  }
+  return SumOf(sums);
+}
+
+std::vector<ExpKernel> DetectExp() {
+  using ops::Precision;
+  const CpuFeatures& cpu = Cpu();
+  std::vector<ExpKernel> kernels;
+  if (cpu.avx512) kernels.push_back({Precision::kF32, "vscalefps zmm", ExpZmm});
+  if (cpu.avx2) kernels.push_back({Precision::kF32, "vpaddd ymm", ExpYmm});
+  if (!cpu.avx2) kernels.push_back({Precision::kF32, "paddd xmm", Exp});
+  if (cpu.avx512_bf16) kernels.push_back({Precision::kBf16, "vscalefps zmm", ExpBf16Zmm});
+  if (cpu.avx512_bf16 && __builtin_cpu_supports("avx512vbmi")) {
+    kernels.push_back({Precision::kBf16, "vpermi2b zmm", ExpTableZmm});
+  }
+  return kernels;
+}
+
 // Loops over 1024 bytes at a time; `load` is given offset and register.
 #define XDNA_LOADS_512(r)                                                                \
   "vmovups (%0),%%zmm" #r "\nvmovups 64(%0),%%zmm" #r "\nvmovups 128(%0),%%zmm" #r       \
@@ -158,6 +325,11 @@ void ReadXmm(const std::byte* data, std::size_t bytes) {
 
 const std::vector<PeakKernel>& PeakKernels() {
   static const std::vector<PeakKernel> kernels = Detect();
+  return kernels;
+}
+
+const std::vector<ExpKernel>& ExpKernels() {
+  static const std::vector<ExpKernel> kernels = DetectExp();
   return kernels;
 }
 

@@ -127,6 +127,14 @@ class Row:
             return "fast-beside-peers"
         return "-".join(filter(None, (self.who, self.version, self.variant.partition("-")[2])))
 
+    def time(self, passes):
+        """Returns the seconds of each pass, and the CPUs that others used meanwhile."""
+        wall, busy, own = time.monotonic(), busy_seconds(), self.process.cpu_seconds()
+        answer = self.process.ask(do="time", variant=self.variant, passes=passes)
+        wall = time.monotonic() - wall
+        others = busy_seconds() - busy - (self.process.cpu_seconds() - own)
+        return answer["seconds"], max(0.0, others) / wall
+
     def median(self):
         return side_by_side.summary(self.seconds)["median"]
 
@@ -204,13 +212,9 @@ class Session:
             say(f"round {number + 1} of {self.options.rounds}")
             for row in self.running():
                 time.sleep(SETTLE_SECONDS)
-                wall, busy, own = time.monotonic(), busy_seconds(), row.process.cpu_seconds()
-                answer = row.process.ask(do="time", variant=row.variant,
-                                         passes=self.options.passes)
-                wall = time.monotonic() - wall
-                others = busy_seconds() - busy - (row.process.cpu_seconds() - own)
-                row.seconds += answer["seconds"]
-                row.loads.append(max(0.0, others) / wall)
+                seconds, load = row.time(self.options.passes)
+                row.seconds += seconds
+                row.loads.append(load)
 
     def load(self):
         """CPUs that others used while ours and theirs ran."""
@@ -315,6 +319,21 @@ def names(known, what):
     return chosen
 
 
+def add_common_options(parser, precisions, rounds, passes):
+    """Options of every program that makes a Session, with the defaults that they differ in."""
+    parser.add_argument("--precision", type=names(PRECISIONS, "precision"), default=precisions,
+                        help=f"of {','.join(PRECISIONS)} (default: {','.join(precisions)})")
+    parser.add_argument("--rounds", type=side_by_side.positive, default=rounds,
+                        help="turns of each (default: %(default)s)")
+    parser.add_argument("--passes", type=side_by_side.positive, default=passes,
+                        help="timed passes over the speech in a turn (default: %(default)s)")
+    parser.add_argument("--threads", type=side_by_side.positive,
+                        default=len(os.sched_getaffinity(0)),
+                        help="threads of each program (default: %(default)s)")
+    parser.add_argument("--host", required=True, type=os.path.abspath,
+                        help=argparse.SUPPRESS)  # From the BUILD file.
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="peers", allow_abbrev=False, description=__doc__,
@@ -329,15 +348,7 @@ load without: PyPI has no other) into the cache; with XDNA_OFFLINE set nothing i
 Exit codes: 0 compared, whoever won; 2 bad input; 3 anything else.""")
     parser.add_argument("--peers", type=names(tuple(PEERS), "peer"), default=list(PEERS),
                         help=f"of {','.join(PEERS)} (default: all)")
-    parser.add_argument("--precision", type=names(PRECISIONS, "precision"),
-                        default=list(PRECISIONS), help=f"of {','.join(PRECISIONS)} (default: all)")
-    parser.add_argument("--rounds", type=side_by_side.positive, default=7,
-                        help="turns of each (default: %(default)s)")
-    parser.add_argument("--passes", type=side_by_side.positive, default=3,
-                        help="timed passes over the speech in a turn (default: %(default)s)")
-    parser.add_argument("--threads", type=side_by_side.positive,
-                        default=len(os.sched_getaffinity(0)),
-                        help="threads of each program (default: %(default)s)")
+    add_common_options(parser, list(PRECISIONS), rounds=7, passes=3)
     parser.add_argument("--audio", action="append", default=[],
                         help="sound file, may be given again (default: LibriVox, 24.7 s)")
     parser.add_argument("--model", help="checkpoint (default: Whisper base)")
@@ -346,9 +357,7 @@ Exit codes: 0 compared, whoever won; 2 bad input; 3 anything else.""")
                         help="windows to hold against the reference (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="appends run records there")
     parser.add_argument("--list", action="store_true", help="says what there is, and runs nothing")
-    parser.add_argument("--host", required=True, help=argparse.SUPPRESS)  # From the BUILD file.
     options = parser.parse_args(arguments)
-    options.host = os.path.abspath(options.host)
     options.audio = [side_by_side.user_path(path) for path in options.audio]
     options.model = options.model and side_by_side.user_path(options.model)
     options.json = options.json and side_by_side.user_path(options.json)
@@ -363,16 +372,21 @@ def show_list():
             print(f"  {variant:14} {what}".rstrip())
 
 
+def obtain_peers():
+    """Returns the Python that has all peers, installed first where it is not."""
+    pins = REQUIREMENTS.read_text(encoding="utf-8")
+    what = (f"{', '.join(PEERS)} and what they need, {len(pins.splitlines())} packages "
+            f"(about {DOWNLOAD_MB} MB, {INSTALLED_MB} MB installed)")
+    return side_by_side.obtain(ENVIRONMENT, pins, what)
+
+
 def main():
     options = parse(sys.argv[1:])
     if options.list:
         show_list()
         return 0
     side_by_side.check_paths(options.audio, options.json)
-    pins = REQUIREMENTS.read_text(encoding="utf-8")
-    what = (f"{', '.join(PEERS)} and what they need, {len(pins.splitlines())} packages "
-            f"(about {DOWNLOAD_MB} MB, {INSTALLED_MB} MB installed)")
-    python = side_by_side.obtain(ENVIRONMENT, pins, what)
+    python = obtain_peers()
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="peers."))
         session = Session(options, python, folder, stack)

@@ -1,24 +1,21 @@
 #include "bench/tune_cache.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/sha256.h"
 #include "bench/strict_json.h"
+#include "bench/user_cache.h"
 #include "golden/compare.h"
 
 namespace xdna::bench {
@@ -116,23 +113,7 @@ TuneCache::Found Parse(const std::string& text, const TuneKey& key) {
   return found;
 }
 
-// A name beside `path` that no other writer has.
-fs::path PartOf(const fs::path& path) {
-  static std::atomic<int> count = 0;
-  return fmt::format("{}.{}.{}.part", path.string(), getpid(), count++);
-}
-
 }  // namespace
-
-std::string UserCacheFolder(const std::string& name) {
-  const auto from = [](const char* variable) {
-    const char* value = std::getenv(variable);
-    return std::string(value == nullptr ? "" : value);
-  };
-  std::string root = from("XDG_CACHE_HOME");
-  if (root.empty() && !from("HOME").empty()) root = from("HOME") + "/.cache";
-  return root.empty() ? "" : root + "/xdna-whisper-bench/" + name;
-}
 
 std::string TuneCache::PathOf(const TuneKey& key) const {
   const std::string text =
@@ -159,16 +140,9 @@ std::optional<TuneCache::Found> TuneCache::Find(const TuneKey& key, std::string&
 void TuneCache::Keep(const TuneKey& key, const TuneResult& result, const std::string& date,
                      std::string& warning) const {
   if (folder_.empty() || !result.winner) return;
-  const fs::path path = PathOf(key), part = PartOf(path);
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  std::ofstream file(part, std::ios::binary);
-  file << ToText(key, result, date);
-  file.close();
-  if (file) fs::rename(part, path, error);
-  if (file && !error) return;
-  warning = fmt::format("{}: can't be written, so the search will be made again", path.string());
-  fs::remove(part, error);
+  const std::string path = PathOf(key);
+  if (ReplaceFile(path, ToText(key, result, date))) return;
+  warning = fmt::format("{}: can't be written, so the search will be made again", path);
 }
 
 }  // namespace xdna::bench

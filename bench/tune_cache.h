@@ -14,9 +14,6 @@ namespace xdna::bench {
 // preset, host profile, code generator, time model, program. Another value of any is another key.
 using TuneKey = std::map<std::string, std::string>;
 
-// $XDG_CACHE_HOME, else ~/.cache, with "/xdna-whisper-bench/NAME"; empty where there is neither.
-std::string UserCacheFolder(const std::string& name);
-
 class TuneCache {
  public:
   struct Found {

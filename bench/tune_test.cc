@@ -23,6 +23,7 @@
 #include "bench/run_record.h"
 #include "bench/schedule_tune.h"
 #include "bench/tune_cache.h"
+#include "bench/user_cache.h"
 #include "encoder/graph.h"
 #include "encoder/schedule.h"
 #include "golden/compare.h"
@@ -259,6 +260,24 @@ TEST_F(Cache, NoPlaceToWriteIsAWarning) {
   none.winner.reset();
   Make().Keep(Key(), none, "now", warning);
   EXPECT_FALSE(fs::exists(folder_));
+}
+
+TEST(ReplaceFile, LeavesNothingButTheWholeFile) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "replace_file_test";
+  const auto text = [&folder] {
+    std::ifstream file(folder / "a" / "x");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  fs::remove_all(folder);
+  EXPECT_TRUE(ReplaceFile(folder / "a" / "x", "old"));
+  EXPECT_TRUE(ReplaceFile(folder / "a" / "x", "new"));
+  EXPECT_EQ(text(), "new");
+  EXPECT_FALSE(ReplaceFile(folder / "a", "a folder is in the way"));
+  EXPECT_FALSE(ReplaceFile("/proc/no/such", "nowhere"));
+  EXPECT_EQ(text(), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "a"), {}), 1);
+  fs::remove_all(folder);
 }
 
 TEST(UserCacheFolder, FollowsTheEnvironment) {
