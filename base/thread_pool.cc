@@ -1,8 +1,13 @@
 #include "base/thread_pool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <mutex>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,9 +16,31 @@
 namespace xdna {
 namespace {
 
-constexpr int kCountBits = 40;
-constexpr std::uint64_t kCountMask = (std::uint64_t{1} << kCountBits) - 1;
-constexpr std::uint32_t kGenerationMask = (1U << (64 - kCountBits)) - 1;
+constexpr int kIndexBits = 20;
+constexpr std::int64_t kMostIndices = (std::int64_t{1} << kIndexBits) - 1;
+constexpr std::uint32_t kGenerationMask = (1U << (64 - 2 * kIndexBits)) - 1;
+
+std::uint64_t Pack(std::uint32_t generation, std::int64_t begin, std::int64_t end) {
+  return static_cast<std::uint64_t>(generation) << 2 * kIndexBits |
+         static_cast<std::uint64_t>(begin) << kIndexBits | static_cast<std::uint64_t>(end);
+}
+
+// The index that is first (or, from the end, last) of `share`, taken from it; -1 where nothing of
+// that generation is left.
+std::int64_t TakeFrom(std::atomic<std::uint64_t>& share, std::uint32_t generation, bool from_end) {
+  std::uint64_t left = share.load(std::memory_order_acquire);
+  while (left >> 2 * kIndexBits == generation) {
+    const auto begin = static_cast<std::int64_t>(left >> kIndexBits & kMostIndices);
+    const auto end = static_cast<std::int64_t>(left & kMostIndices);
+    if (begin == end) return -1;
+    const std::uint64_t rest =
+        from_end ? Pack(generation, begin, end - 1) : Pack(generation, begin + 1, end);
+    if (share.compare_exchange_weak(left, rest, std::memory_order_acq_rel)) {
+      return from_end ? end - 1 : begin;
+    }
+  }
+  return -1;
+}
 
 // Longer than the gap between two loops of an encoder layer (a few microseconds),
 // much shorter than a scheduler's time slice.
@@ -40,7 +67,7 @@ bool SpinUntil(Ready ready) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : shares_(std::make_unique<Share[]>(threads)) {
   for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { WorkerLoop(t); });
 }
 
@@ -52,16 +79,23 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Run(std::int64_t count, void* self, Call call) {
-  if (count <= 0) return;
-  loop_ = {self, call, count, log_};
+  for (std::int64_t first = 0; first < count; first += kMostIndices) {
+    RunSome(first, std::min(kMostIndices, count - first), self, call);
+  }
+}
+
+void ThreadPool::RunSome(std::int64_t first, std::int64_t count, void* self, Call call) {
+  loop_ = {self, call, first, log_};
   error_ = nullptr;
   failed_ = false;
   unfinished_.store(count, std::memory_order_relaxed);
   const std::uint32_t generation =
       (generation_.load(std::memory_order_relaxed) + 1) & kGenerationMask;
-  ticket_.store(
-      (static_cast<std::uint64_t>(generation) << kCountBits) | static_cast<std::uint64_t>(count),
-      std::memory_order_release);
+  const auto share_begin = [&](int t) { return (count * t + threads() - 1) / threads(); };
+  for (int t = 0; t < threads(); ++t) {
+    shares_[t].left.store(Pack(generation, share_begin(t), share_begin(t + 1)),
+                          std::memory_order_release);
+  }
   generation_.store(generation, std::memory_order_release);
   if (count > 1) generation_.notify_all();
   Drain(generation, 0);
@@ -73,22 +107,27 @@ void ThreadPool::Run(std::int64_t count, void* self, Call call) {
   if (failed_) std::rethrow_exception(error_);
 }
 
+std::int64_t ThreadPool::Take(std::uint32_t generation, int thread) {
+  std::int64_t index = TakeFrom(shares_[thread].left, generation, false);
+  for (int t = thread + 1; index < 0 && t < thread + threads(); ++t) {
+    index = TakeFrom(shares_[t % threads()].left, generation, true);
+  }
+  return index;
+}
+
 void ThreadPool::Drain(std::uint32_t generation, int thread) {
-  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
-  while ((ticket >> kCountBits) == generation && (ticket & kCountMask) != 0) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) continue;
+  for (std::int64_t index = Take(generation, thread); index >= 0;
+       index = Take(generation, thread)) {
     // We hold an index, so loop_ stays as it is until we report it finished.
-    const std::int64_t index = loop_.count - static_cast<std::int64_t>(ticket & kCountMask);
     if (!failed_.load(std::memory_order_relaxed)) {
       try {
-        RunIndex(index, thread);
+        RunIndex(loop_.first + index, thread);
       } catch (...) {
         const std::lock_guard<std::mutex> lock(error_mutex_);
         if (!failed_.exchange(true)) error_ = std::current_exception();
       }
     }
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
-    ticket = ticket_.load(std::memory_order_acquire);
   }
 }
 

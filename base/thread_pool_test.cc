@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -37,6 +38,30 @@ TEST(ThreadPool, ManyShortLoopsNeitherLoseNorMixWork) {
     pool.ParallelFor(count, [&](std::int64_t i, int) { sum += i + 1; });
     ASSERT_EQ(sum, count * (count + 1) / 2) << loop;
   }
+}
+
+// More than a share can count.
+TEST(ThreadPool, CallsAMillionIndices) {
+  constexpr std::int64_t kCount = (1 << 20) + 7;
+  ThreadPool pool(3);
+  std::atomic<std::int64_t> sum{0};
+  pool.ParallelFor(kCount, [&](std::int64_t i, int) { sum += i; });
+  EXPECT_EQ(sum, kCount * (kCount - 1) / 2);
+}
+
+// What a thread wrote in one loop it finds in its cache in the next.
+TEST(ThreadPool, SharesStayWithTheirThreads) {
+  ThreadPool pool(2);
+  std::array<std::atomic<int>, 2> firsts{-1, -1};
+  std::atomic<int> arrived{0};
+  pool.ParallelFor(8, [&](std::int64_t i, int thread) {
+    int none = -1;
+    firsts[thread].compare_exchange_strong(none, static_cast<int>(i));
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();  // so that both take part
+  });
+  EXPECT_EQ(firsts[0], 0);
+  EXPECT_EQ(firsts[1], 4);
 }
 
 TEST(ThreadPool, WakesAfterSleep) {

@@ -72,7 +72,7 @@ class FusedMatmul {
               const FusedMatmulKernel& kernel);
 
   // x [rows,k] and y [rows,n], contiguous; `bias` [n] or null. `dequantization` is read
-  // for u8 only. Safe to call from many threads. In bf16, GELU's error is at most 4e-5.
+  // for u8 only. Safe to call from many threads. In bf16, GELU's error is at most 4e-4.
   void Run(const void* x, std::int64_t rows, const float* bias,
            const Dequantization& dequantization, void* y) const;
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,6 +31,50 @@ constexpr hn::RebindToUnsigned<F32> kU32;
 constexpr hn::Rebind<std::uint16_t, F32> kU16;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 
+#if HWY_TARGET == HWY_AVX3
+// x Phi(x) = x / 2 + |x| s(|x|), s = Phi - 1/2 by 32 straight lines, which fill two registers each:
+// at most 3.6e-4 off, a 20th of a bf16 step of 1, and half the time of the polynomial below.
+struct GeluLines {
+  static constexpr float kPerUnit = 7;  // lines in a unit of x; the last is 1/2, from 4.36 on
+  alignas(64) float at_zero[32], slope[32];
+
+  GeluLines() {
+    const auto s = [](double x) { return 0.5 * std::erf(x / std::sqrt(2.0)); };
+    for (int i = 0; i < 31; ++i) {
+      const double left = std::max(0.0, (i - 0.5) / kPerUnit);
+      const double right = (i + 0.5) / kPerUnit;
+      const double rise = (s(right) - s(left)) / (right - left);
+      // s is concave: half of what it has above the chord goes to the line.
+      const double middle = (left + right) / 2;
+      const double above = s(middle) - s(left) - rise * (middle - left);
+      at_zero[i] = static_cast<float>(s(left) - rise * left + above / 2);
+      slope[i] = static_cast<float>(rise);
+    }
+    at_zero[31] = 0.5F;
+    slope[31] = 0;
+  }
+};
+
+template <int kCount>
+HWY_INLINE void GeluForBf16(VF (&x)[kCount]) {
+  static const GeluLines lines;
+  const F32 d;
+  HWY_UNROLL(4)
+  for (int i = 0; i < kCount; ++i) {
+    const VF size = hn::Abs(x[i]);
+    // The nearest line's number in the low bits: 2^23 leaves none after the point.
+    const VF most = hn::Set(d, 31 / GeluLines::kPerUnit);
+    const VF number =
+        hn::MulAdd(hn::Min(size, most), hn::Set(d, GeluLines::kPerUnit), hn::Set(d, 0x1p23F));
+    const __m512i line = _mm512_castps_si512(number.raw);
+    const auto of = [&](const float* table) HWY_ATTR {
+      return VF{_mm512_permutex2var_ps(_mm512_load_ps(table), line, _mm512_load_ps(table + 16))};
+    };
+    const VF s = hn::MulAdd(of(lines.slope), size, of(lines.at_zero));
+    x[i] = hn::MulAdd(size, s, hn::Mul(x[i], hn::Set(d, 0.5F)));
+  }
+}
+#else
 // x Phi(x), Phi(x) = 1/2 + u p(u^2) for u = x / 4.4 within [-1, 1], and 0 or 1 beyond. p is
 // the fit of least greatest error of x Phi(x) under p(1) = 1/2 (Lawson's iteration on
 // Chebyshev points): at most 3.7e-5, a 200th of a bf16 step of 1.
@@ -55,6 +101,7 @@ HWY_INLINE void GeluForBf16(VF (&x)[kCount]) {
     x[i] = hn::Mul(x[i], hn::MulAdd(p[i], u[i], hn::Set(d, 0.5F)));
   }
 }
+#endif
 
 struct ToF32 {
   static HWY_INLINE void Store(VF v, std::byte* y, int at) {

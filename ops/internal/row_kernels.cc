@@ -253,24 +253,32 @@ HWY_INLINE Range RangeOf(const float* in, std::size_t n) {
 // bf16 from 0 on are ordered as their bits are, those below 0 the other way round as
 // unsigned numbers: the largest is the furthest from 0.
 HWY_INLINE Range RangeOf(const Bf16* in, std::size_t n) {
-  const hn::ScalableTag<std::int16_t> i16;
-  const hn::ScalableTag<std::uint16_t> u16;
-  const std::size_t lanes = hn::Lanes(i16);
   const auto* bits = reinterpret_cast<const std::uint16_t*>(in);
+  std::int16_t most = 0;
+  std::uint16_t least = 0;
+  std::size_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Repartition<std::int16_t, F32> i16;
+  const hn::Repartition<std::uint16_t, F32> u16;
   auto top = hn::Zero(i16);
   auto bottom = hn::Zero(u16);
-  std::size_t j = 0;
-  for (; j + lanes <= n; j += lanes) {
+  for (; j + hn::Lanes(u16) <= n; j += hn::Lanes(u16)) {
     const auto v = hn::LoadU(u16, bits + j);
     top = hn::Max(top, hn::BitCast(i16, v));
     bottom = hn::Max(bottom, v);
   }
-  std::int16_t tops[hn::MaxLanes(i16)];
-  std::uint16_t bottoms[hn::MaxLanes(u16)];
-  hn::StoreU(top, i16, tops);
-  hn::StoreU(bottom, u16, bottoms);
-  std::int16_t most = *std::max_element(tops, tops + lanes);
-  std::uint16_t least = *std::max_element(bottoms, bottoms + lanes);
+  // 32 bits hold two: the upper with its sign, and the lower.
+  const hn::RebindToSigned<F32> i32;
+  const hn::RebindToUnsigned<F32> u32;
+  const auto tops = hn::BitCast(i32, top);
+  const auto bottoms = hn::BitCast(u32, bottom);
+  const auto lower_top = hn::ShiftRight<16>(hn::ShiftLeft<16>(tops));
+  const auto lower_bottom = hn::And(bottoms, hn::Set(u32, 0xFFFF));
+  most = static_cast<std::int16_t>(
+      hn::GetLane(hn::MaxOfLanes(i32, hn::Max(hn::ShiftRight<16>(tops), lower_top))));
+  least = static_cast<std::uint16_t>(
+      hn::GetLane(hn::MaxOfLanes(u32, hn::Max(hn::ShiftRight<16>(bottoms), lower_bottom))));
+#endif
   for (; j < n; ++j) {
     most = std::max(most, static_cast<std::int16_t>(bits[j]));
     least = std::max(least, bits[j]);
@@ -290,7 +298,6 @@ RowScale SkewedScale(const Range& range) {
 template <typename In>
 RowScale QuantizeRowU8As(const In* in, std::size_t n, float least, std::uint8_t* q) {
   const F32 d;
-  const hn::Rebind<std::uint8_t, F32> u8;
   Range range = RangeOf(in, n);
   RowScale row = {1, 128};
   if (std::isnan(range.most - range.least)) {
@@ -302,16 +309,32 @@ RowScale QuantizeRowU8As(const In* in, std::size_t n, float least, std::uint8_t*
     if (least != kLeastOfRow) range.least = least;
     if (range.least < range.most) row = SkewedScale(range);
   }
+  // The integer is in the lowest byte: 1.5 * 2^23 leaves a float no bits after the point.
   const VF inverse = hn::Set(d, 1 / row.scale);
-  const VF zero = hn::Set(d, static_cast<float>(row.zero));
-  ForEachVector(n, [&](std::size_t j, std::size_t count) HWY_ATTR {
-    const VF steps = hn::MulAdd(LoadSome(in + j, count), inverse, zero);
-    const auto v = hn::DemoteTo(u8, hn::NearestInt(steps));
-    if (count == hn::Lanes(d)) return hn::StoreU(v, u8, q + j);
-    std::uint8_t buffer[hn::MaxLanes(F32())];
-    hn::StoreU(v, u8, buffer);
-    std::memcpy(q + j, buffer, count);
-  });
+  const VF zero = hn::Set(d, 0x1.8p23F + static_cast<float>(row.zero));
+  const auto steps = [&](std::size_t j, std::size_t count)
+                         HWY_ATTR { return hn::MulAdd(LoadSome(in + j, count), inverse, zero); };
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Repartition<std::uint16_t, F32> u16;
+  const hn::Repartition<std::uint8_t, F32> u8;
+  const auto words = [&](std::size_t at) HWY_ATTR {
+    const auto low = hn::BitCast(u16, steps(at, lanes));
+    return hn::ConcatEven(u16, hn::BitCast(u16, steps(at + lanes, lanes)), low);
+  };
+  for (; j + 4 * lanes <= n; j += 4 * lanes) {
+    const auto low = hn::BitCast(u8, words(j));
+    hn::StoreU(hn::ConcatEven(u8, hn::BitCast(u8, words(j + 2 * lanes)), low), u8, q + j);
+  }
+#endif
+  for (; j < n; j += lanes) {
+    const std::size_t count = std::min(lanes, n - j);
+    std::uint32_t bits[hn::MaxLanes(F32())];
+    hn::StoreU(hn::BitCast(hn::RebindToUnsigned<F32>(), steps(j, count)),
+               hn::RebindToUnsigned<F32>(), bits);
+    for (std::size_t i = 0; i < count; ++i) q[j + i] = static_cast<std::uint8_t>(bits[i]);
+  }
   return row;
 }
 

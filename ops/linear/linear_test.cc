@@ -91,7 +91,7 @@ TEST_P(LinearProducts, Agree) {
     if (library.empty() || ours == theirs) GTEST_SKIP() << "one of them is not for this machine";
     // Sums in another order; in bf16 another rounding of a few values, and another GELU.
     const bool f32 = options.variant.precision == Precision::kF32;
-    EXPECT_LT(RelativeL2(own, library), f32 ? 1e-6 : 5e-4) << ours << " and " << theirs;
+    EXPECT_LT(RelativeL2(own, library), f32 ? 1e-6 : 1e-3) << ours << " and " << theirs;
   }
 }
 
