@@ -71,10 +71,10 @@ class Probe {
 
   void Ffn(int layer) {
     const std::int64_t m = shape_.positions, d = shape_.d, f = shape_.ffn();
-    const ops::Precision precision = plan_.layers.at(layer).ffn;
-    Product("ffn.fc1", layer, precision, m, d, f,
-            {.gelu = true, .y_dtype = ops::ActivationType(precision)});
-    Product("ffn.fc2", layer, precision, m, f, d, {.accumulate = true});
+    const encoder::PrecisionPlan::Layer& plan = plan_.layers.at(layer);
+    Product("ffn.fc1", layer, plan.fc1, m, d, f,
+            {.gelu = true, .y_dtype = ops::ActivationType(plan.fc1)});
+    Product("ffn.fc2", layer, plan.fc2, m, f, d, {.accumulate = true});
   }
 
   // `row` has no layers yet, and no kernel: that is `describe()`, asked once for all layers.

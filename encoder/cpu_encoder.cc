@@ -68,7 +68,7 @@ void CpuEncoder::Run(const TensorView& mel, const TensorView& out, const TapFn& 
 ops::Precision CpuEncoder::PrecisionFor(const Node& node) const {
   if (node.layer < 0) return plan_.stem;
   const PrecisionPlan::Layer& layer = plan_.layers.at(node.layer);
-  return node.op == "attention" ? layer.attention : layer.ffn;
+  return node.op == "attention" ? layer.attention : layer.fc1;
 }
 
 ops::Variant CpuEncoder::VariantFor(const Node& node) const {
@@ -243,9 +243,10 @@ CpuEncoder::Action CpuEncoder::CompileAttention(const Node& node) {
 CpuEncoder::Action CpuEncoder::CompileFfn(const Node& node) {
   ops::Ffn::Options options;
   options.variant = VariantFor(node);
-  for (const char* stage : {"ffn.fc1", "ffn.fc2"}) {
-    AddWork(stage, options.variant.precision, ops::FindOp(node.op).flops(node.dims) / 2);
-  }
+  options.fc2 = plan_.layers.at(node.layer).fc2;
+  const double flops = ops::FindOp(node.op).flops(node.dims) / 2;
+  AddWork("ffn.fc1", options.variant.precision, flops);
+  AddWork("ffn.fc2", *options.fc2, flops);
   options.accumulate = !options_.taps;
   options.x_range = ops::Linear::XRange::kSkewed;
   const auto w1 = Smoothed(node, "w1"), b1 = Weight(node, "b1"), w2 = Weight(node, "w2"),

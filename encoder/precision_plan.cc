@@ -15,14 +15,15 @@ namespace {
 using ops::Precision;
 
 bool Same(const PrecisionPlan::Layer& a, const PrecisionPlan::Layer& b) {
-  return a.attention == b.attention && a.integers == b.integers && a.ffn == b.ffn;
+  return a.attention == b.attention && a.integers == b.integers && a.fc1 == b.fc1 && a.fc2 == b.fc2;
 }
 
 }  // namespace
 
 Precision PrecisionPlan::lowest() const {
   Precision lowest = stem;
-  for (const Layer& layer : layers) lowest = std::max({lowest, layer.attention, layer.ffn});
+  for (const Layer& layer : layers)
+    lowest = std::max({lowest, layer.attention, layer.fc1, layer.fc2});
   return lowest;
 }
 
@@ -36,12 +37,12 @@ PrecisionPlan MakePrecisionPlan(Precision precision, std::int64_t layers) {
   const Integers integers = int8                           ? Integers::kAll
                             : precision == Precision::kF32 ? Integers::kNone
                                                            : Integers::kScores;
-  plan.layers.assign(layers, {product, integers, product});
+  plan.layers.assign(layers, {product, integers, product, product});
   if (layers == 0) return plan;
   PrecisionPlan::Layer& first = plan.layers.front();
   if (!int8) first.integers = Integers::kNone;
-  if (int8) first = {Precision::kBf16, Integers::kScores, first.ffn};
-  if (mixed) first.ffn = Precision::kBf16;
+  if (int8) first = {Precision::kBf16, Integers::kScores, product, product};
+  if (mixed) first.fc1 = Precision::kBf16;
   return plan;
 }
 
@@ -53,10 +54,13 @@ std::string Describe(const PrecisionPlan& plan) {
     const std::string which = end == first + 1 ? fmt::format("layer {}", first)
                                                : fmt::format("layers {} to {}", first, end - 1);
     const PrecisionPlan::Layer& layer = plan.layers[first];
-    text +=
-        fmt::format("; {}: attention {}{}, ffn {}", which, ops::PrecisionName(layer.attention),
-                    layer.integers == ops::Integers::kScores ? ", scores int8 where faster" : "",
-                    ops::PrecisionName(layer.ffn));
+    const std::string ffn = layer.fc1 == layer.fc2
+                                ? fmt::format("ffn {}", ops::PrecisionName(layer.fc1))
+                                : fmt::format("fc1 {}, fc2 {}", ops::PrecisionName(layer.fc1),
+                                              ops::PrecisionName(layer.fc2));
+    text += fmt::format(
+        "; {}: attention {}{}, {}", which, ops::PrecisionName(layer.attention),
+        layer.integers == ops::Integers::kScores ? ", scores int8 where faster" : "", ffn);
     first = end;
   }
   return text;

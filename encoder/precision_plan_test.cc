@@ -23,14 +23,14 @@ TEST(PrecisionPlan, KeepsWhatIsSensitiveInBf16) {
             "stem bf16; layer 0: attention bf16, scores int8 where faster, ffn int8; "
             "layers 1 to 5: attention int8, ffn int8");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 6)),
-            "stem bf16; layer 0: attention bf16, scores int8 where faster, ffn bf16; "
+            "stem bf16; layer 0: attention bf16, scores int8 where faster, fc1 bf16, fc2 int8; "
             "layers 1 to 5: attention int8, ffn int8");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 0)), "stem bf16");
 }
 
 TEST(PrecisionPlan, KnowsItsLowest) {
   EXPECT_EQ(MakePrecisionPlan(Precision::kBf16, 2).lowest(), Precision::kBf16);
-  EXPECT_EQ(MakePrecisionPlan(Precision::kMixed, 1).lowest(), Precision::kBf16);
+  EXPECT_EQ(MakePrecisionPlan(Precision::kMixed, 1).lowest(), Precision::kInt8);
   EXPECT_EQ(MakePrecisionPlan(Precision::kMixed, 2).lowest(), Precision::kInt8);
 }
 

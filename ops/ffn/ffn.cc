@@ -64,6 +64,7 @@ Ffn::Ffn(const TensorView& w1, const TensorView& b1, const TensorView& w2, const
   fc1_ = std::make_unique<Linear>(w1, b1, m, fc1, context_);
   Linear::Options fc2;
   fc2.variant = options.variant;
+  fc2.variant.precision = options.fc2.value_or(options.variant.precision);
   fc2.accumulate = options.accumulate;
   fc2.x_dtype = hidden;
   fc2.x_range = Linear::XRange::kGelu;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/tensor.h"
 #include "ops/contract.h"
@@ -16,7 +17,8 @@ class Ffn {
  public:
   struct Options {
     Variant variant;
-    bool accumulate = false;  // y += (f32)
+    std::optional<Precision> fc2;  // of the second product where not the variant's
+    bool accumulate = false;       // y += (f32)
     DType y_dtype = DType::kF32;
     Linear::XRange x_range = Linear::XRange::kEven;  // int8: of x
   };
