@@ -40,14 +40,17 @@ CpuFeatures Detect() {
   cpu.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   cpu.avx512_bf16 = cpu.avx512 && __builtin_cpu_supports("avx512bf16");
-  cpu.fast_dot_bf16 = cpu.avx512_bf16 && __builtin_cpu_is("amd");
   cpu.avx512_vnni = cpu.avx512 && __builtin_cpu_supports("avx512vnni");
+  // What the kernels for these use beside them, and every processor that has them has, unless a
+  // hypervisor hides it.
+  const bool beside = cpu.avx512_vnni && __builtin_cpu_supports("avx512vbmi");
+  cpu.fast_dot_bf16 = cpu.avx512_bf16 && beside && __builtin_cpu_is("amd");
   // CPUID leaf 7, EDX: bit 22 AMX-BF16, 24 AMX-TILE, 25 AMX-INT8 (Intel SDM 2A).
   unsigned eax = 0;
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1U << 24)) != 0 &&
+  if (beside && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1U << 24)) != 0 &&
       MayUseAmxTiles()) {
     cpu.amx_bf16 = (edx & (1U << 22)) != 0;
     cpu.amx_int8 = (edx & (1U << 25)) != 0;

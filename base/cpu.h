@@ -13,11 +13,12 @@ struct CpuFeatures {
   bool avx512 = false;       // F, BW, DQ and VL
   bool avx512_bf16 = false;  // vdpbf16ps
   // vdpbf16ps does twice the work of products in f32: AMD's since Zen 4 does, Intel's half of it
-  // (measured on a Xeon with AMX: 215 and 392 Gflop/s on two cores).
+  // (measured on a Xeon with AMX: 215 and 392 Gflop/s on two cores). With VNNI and VBMI.
   bool fast_dot_bf16 = false;
   bool avx512_vnni = false;  // vpdpbusd
-  bool amx_bf16 = false;     // tdpbf16ps, and the kernel let us use the tiles
-  bool amx_int8 = false;     // tdpbssd, likewise
+  // tdpbf16ps, and the kernel let us use the tiles; with VNNI and VBMI.
+  bool amx_bf16 = false;
+  bool amx_int8 = false;  // tdpbssd, likewise
 };
 
 // Detected once. Asks Linux for permission to use AMX's tile state the first

@@ -51,6 +51,7 @@ class Probe {
   struct Epilogue {
     bool gelu = false, accumulate = false;
     DType y_dtype = DType::kF32;
+    ops::Linear::XRange x_range = ops::Linear::XRange::kSkewed;
   };
 
   void Convolution(const encoder::Node& node) {
@@ -74,7 +75,8 @@ class Probe {
     const encoder::PrecisionPlan::Layer& plan = plan_.layers.at(layer);
     Product("ffn.fc1", layer, plan.fc1, m, d, f,
             {.gelu = true, .y_dtype = ops::ActivationType(plan.fc1)});
-    Product("ffn.fc2", layer, plan.fc2, m, f, d, {.accumulate = true});
+    Product("ffn.fc2", layer, plan.fc2, m, f, d,
+            {.accumulate = true, .x_range = ops::Linear::XRange::kGelu});
   }
 
   // `row` has no layers yet, and no kernel: that is `describe()`, asked once for all layers.
@@ -105,6 +107,7 @@ class Probe {
       options.accumulate = epilogue.accumulate;
       options.x_dtype = ops::ActivationType(precision);
       options.y_dtype = epilogue.y_dtype;
+      options.x_range = epilogue.x_range;
       const Tensor weight(DType::kF32, {n, k}), bias(DType::kF32, {n});
       return ops::Linear(weight, bias, m, options, context_).description();
     });

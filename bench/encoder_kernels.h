@@ -22,8 +22,9 @@ struct KernelRow {
 };
 
 // Stages in the order of computation; layers that do the same share a row. The choice follows from
-// shape, precision, threads and the instructions that this process may use, never from weights, so
-// none are read. Throws kUnsupported as CpuEncoder does.
+// shape, precision, threads and the instructions that this process may use (with AMX also from a
+// short measurement, which may go otherwise in another process), never from weights, so none are
+// read. Throws kUnsupported as CpuEncoder does.
 std::vector<KernelRow> EncoderKernels(const encoder::EncoderShape& shape,
                                       const ops::Variant& variant, ThreadPool& pool);
 

@@ -99,7 +99,7 @@ class Report {
       for (const StageTime& stage : r.stages) {
         if (stage.exps > 0) Limit(stage);
       }
-      if (r.variant.precision >= ops::Precision::kInt8) {
+      if (r.variant.precision != ops::Precision::kF32) {
         Line("{:5} {}", "",
              encoder::Describe(encoder::MakePrecisionPlan(r.variant.precision, job_.shape.layers)));
       }

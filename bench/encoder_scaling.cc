@@ -47,12 +47,14 @@ std::string ScalingReport(const EncoderJob& job, const std::vector<Scaling>& sca
         continue;
       }
       const EncoderResult& first = scaling.results.front();
-      const double faster = first.verdict.passed() ? first.median_s() / r.median_s() : 0;
-      line("{:9} {:7} {:12} {:9.1f} {:7.1f} {:4.0f} % {:>6} {:6.2f}x {:8.0f} % {:6.0f} %", name,
-           threads, fmt::format("passed {:.0f} %", r.verdict.headroom_percent()),
-           1e3 * r.median_s(), 1e3 * r.min_s(), 100 * r.spread(),
+      const bool known = first.verdict.passed();
+      const double faster = first.median_s() / r.median_s();
+      line("{:9} {:7} {:12} {:9.1f} {:7.1f} {:4.0f} % {:>6} {:>7} {:>10} {:6.0f} %", name, threads,
+           fmt::format("passed {:.0f} %", r.verdict.headroom_percent()), 1e3 * r.median_s(),
+           1e3 * r.min_s(), 100 * r.spread(),
            TimesRealTime(job.audio.seconds / (r.median_s() * static_cast<double>(job.windows()))),
-           faster, 100 * faster * scaling.threads.front() / threads,
+           known ? fmt::format("{:.2f}x", faster) : "-",
+           known ? fmt::format("{:.0f} %", 100 * faster * scaling.threads.front() / threads) : "-",
            100 * r.floor_s / r.median_s());
     }
   }

@@ -18,6 +18,22 @@ bool Same(const PrecisionPlan::Layer& a, const PrecisionPlan::Layer& b) {
   return a.attention == b.attention && a.integers == b.integers && a.fc1 == b.fc1 && a.fc2 == b.fc2;
 }
 
+// "attention bf16, scores int8 where faster"
+std::string DescribeAttention(const PrecisionPlan::Layer& layer) {
+  const char* inside = layer.integers == ops::Integers::kAll
+                           ? ", scores and results int8 where faster"
+                       : layer.integers == ops::Integers::kScores ? ", scores int8 where faster"
+                                                                  : "";
+  return fmt::format("attention {}{}", ops::PrecisionName(layer.attention), inside);
+}
+
+// "ffn int8" or "fc1 bf16, fc2 int8"
+std::string DescribeFfn(const PrecisionPlan::Layer& layer) {
+  if (layer.fc1 == layer.fc2) return fmt::format("ffn {}", ops::PrecisionName(layer.fc1));
+  return fmt::format("fc1 {}, fc2 {}", ops::PrecisionName(layer.fc1),
+                     ops::PrecisionName(layer.fc2));
+}
+
 }  // namespace
 
 Precision PrecisionPlan::lowest() const {
@@ -33,16 +49,19 @@ PrecisionPlan MakePrecisionPlan(Precision precision, std::int64_t layers) {
   PrecisionPlan plan;
   plan.stem = int8 ? Precision::kBf16 : precision;
   const Precision product = int8 ? Precision::kInt8 : precision;
-  using ops::Integers;
-  const Integers integers = int8                           ? Integers::kAll
-                            : precision == Precision::kF32 ? Integers::kNone
-                                                           : Integers::kScores;
+  const ops::Integers integers = int8                           ? ops::Integers::kAll
+                                 : precision == Precision::kF32 ? ops::Integers::kNone
+                                                                : ops::Integers::kScores;
   plan.layers.assign(layers, {product, integers, product, product});
   if (layers == 0) return plan;
   PrecisionPlan::Layer& first = plan.layers.front();
-  if (!int8) first.integers = Integers::kNone;
-  if (int8) first = {Precision::kBf16, Integers::kScores, product, product};
-  if (mixed) first.fc1 = Precision::kBf16;
+  if (int8) {
+    first.attention = Precision::kBf16;
+    first.integers = ops::Integers::kScores;
+    if (mixed) first.fc1 = Precision::kBf16;
+  } else {
+    first.integers = ops::Integers::kNone;
+  }
   return plan;
 }
 
@@ -53,14 +72,8 @@ std::string Describe(const PrecisionPlan& plan) {
     while (end < plan.layers.size() && Same(plan.layers[end], plan.layers[first])) ++end;
     const std::string which = end == first + 1 ? fmt::format("layer {}", first)
                                                : fmt::format("layers {} to {}", first, end - 1);
-    const PrecisionPlan::Layer& layer = plan.layers[first];
-    const std::string ffn = layer.fc1 == layer.fc2
-                                ? fmt::format("ffn {}", ops::PrecisionName(layer.fc1))
-                                : fmt::format("fc1 {}, fc2 {}", ops::PrecisionName(layer.fc1),
-                                              ops::PrecisionName(layer.fc2));
-    text += fmt::format(
-        "; {}: attention {}{}, {}", which, ops::PrecisionName(layer.attention),
-        layer.integers == ops::Integers::kScores ? ", scores int8 where faster" : "", ffn);
+    text += fmt::format("; {}: {}, {}", which, DescribeAttention(plan.layers[first]),
+                        DescribeFfn(plan.layers[first]));
     first = end;
   }
   return text;

@@ -45,7 +45,8 @@ struct PrecisionPlan {
 // 25 %.) Of the time that int8 saves in the linears, layer 0 is a sixth.
 PrecisionPlan MakePrecisionPlan(ops::Precision precision, std::int64_t layers);
 
-// "stem bf16; layer 0: attention bf16, ffn bf16; layers 1 to 5: attention int8, ffn int8".
+// "stem bf16; layer 0: attention bf16, scores int8 where faster, fc1 bf16, fc2 int8; layers 1 to 5:
+// ...".
 std::string Describe(const PrecisionPlan& plan);
 
 // What to divide each column of x = LayerNorm(...) by, and to multiply the same column of

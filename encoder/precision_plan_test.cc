@@ -21,10 +21,10 @@ TEST(PrecisionPlan, KeepsWhatIsSensitiveInBf16) {
             "layers 1 to 2: attention bf16, scores int8 where faster, ffn bf16");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kInt8, 6)),
             "stem bf16; layer 0: attention bf16, scores int8 where faster, ffn int8; "
-            "layers 1 to 5: attention int8, ffn int8");
+            "layers 1 to 5: attention int8, scores and results int8 where faster, ffn int8");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 6)),
             "stem bf16; layer 0: attention bf16, scores int8 where faster, fc1 bf16, fc2 int8; "
-            "layers 1 to 5: attention int8, ffn int8");
+            "layers 1 to 5: attention int8, scores and results int8 where faster, ffn int8");
   EXPECT_EQ(Describe(MakePrecisionPlan(Precision::kMixed, 0)), "stem bf16");
 }
 

@@ -21,11 +21,10 @@
 // foreach_target.h comes first.
 #include <hwy/highway.h>
 
-#include "ops/attention/amx_tiles.h"
 #include "ops/attention/dot_attention.h"
 #include "ops/attention/pack-inl.h"
 #include "ops/attention/softmax-inl.h"
-#include "ops/attention/tile_attention-inl.h"
+#include "ops/attention/tile_attention.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace xdna::ops::HWY_NAMESPACE {
@@ -41,9 +40,9 @@ constexpr std::size_t kGroups = 10;
 // Keys of a block: the group's scores, 12 KB, leave room for a panel of K in the first-level cache.
 constexpr std::size_t kKeys = 512;
 
-// f32 arithmetic on operands of type `In`, each in a unit of its own.
+// f32 arithmetic on operands of type `In`.
 template <typename In>
-struct Fma : Layout<In, 1, kWidth, 1> {};
+using Fma = Layout<In, kWidth>;
 
 // What a thread needs of memory; queries (units [group][depth][row]) and sums
 // ([group][panel][row][channel]) follow it.
@@ -106,7 +105,7 @@ HWY_NOINLINE void Normalize(std::size_t count, Scratch& s, RowStates& states) {
   }
   states.Raise(tops);
   for (std::size_t r = 0; r < kRows; ++r) {
-    states.sum[r] += Probabilities<FineExp2>(s.scores[r], count, 1, states.top[r], s.scores[r]);
+    states.sum[r] += Probabilities(s.scores[r], count, states.top[r]);
   }
 }
 
@@ -142,7 +141,7 @@ class Run {
       : head_(head),
         queries_(queries),
         scratch_(*static_cast<Scratch*>(queries.scratch)),
-        depth_(Op::Depth(head.width)),
+        depth_(head.width),
         panels_(Op::Panels(head.width)),
         groups_((queries.rows + kRows - 1) / kRows),
         q_(reinterpret_cast<std::uint32_t*>(&scratch_ + 1)),
@@ -151,7 +150,7 @@ class Run {
 
   static std::size_t ScratchBytes(const AttentionHead& h) {
     const std::size_t sums = kGroups * kRows * Op::Panels(h.width) * kWidth;
-    return sizeof(Scratch) + 4 * (RoundUp(kGroups * kRows * Op::Depth(h.width), 16) + sums);
+    return sizeof(Scratch) + 4 * (RoundUp(kGroups * kRows * h.width, 16) + sums);
   }
 
   void All() {
@@ -176,7 +175,7 @@ class Run {
       std::uint32_t* to = q_ + i / kRows * kRows * depth_ + i % kRows;
       for (std::size_t u = 0; u < depth_; ++u) {
         // So the greatest probability is exactly 1.
-        to[u * kRows] = BitsOf(factor_ * FloatOf(Op::Unit(row, u, head_.width)));
+        to[u * kRows] = BitsOf(factor_ * FloatOf(BitsOf(row[u])));
       }
     }
     std::fill_n(sums_, groups_ * kRows * panels_ * kWidth, 0.0F);
@@ -257,16 +256,6 @@ const AttentionKernel& FmaKernel(DType dtype) {
   return dtype == DType::kF32 ? f32 : bf16;
 }
 
-// Null where this target has no such instruction.
-const AttentionKernel* TileKernel() {
-#if XDNA_AVX512
-  static const AttentionKernel kernel = TileAttention<AmxTiles>::Kernel("fused tdpbf16ps tmm");
-  return &kernel;
-#else
-  return nullptr;
-#endif
-}
-
 }  // namespace
 }  // namespace xdna::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -275,14 +264,13 @@ HWY_AFTER_NAMESPACE();
 namespace xdna::ops {
 
 HWY_EXPORT(FmaKernel);
-HWY_EXPORT(TileKernel);
 
 const AttentionKernel& FindAttentionKernel(DType dtype, const CpuFeatures& cpu, Integers integers) {
   if (dtype != DType::kF32 && dtype != DType::kBf16) {
     Throw(ErrorCode::kInternal, "no attention in {}", DTypeName(dtype));
   }
   if (dtype == DType::kBf16 && cpu.amx_bf16) {
-    if (const AttentionKernel* kernel = HWY_DYNAMIC_DISPATCH(TileKernel)()) return *kernel;
+    return TileAttention(cpu.amx_int8 ? integers : Integers::kNone);
   }
   if (dtype == DType::kBf16 && cpu.fast_dot_bf16) return DotAttention(integers);
   return HWY_DYNAMIC_DISPATCH(FmaKernel)(dtype);

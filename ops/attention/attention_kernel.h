@@ -4,13 +4,13 @@
 // follow: "online softmax" (Milakov and Gimelshein, arXiv:1805.02867; Dao et al.,
 // arXiv:2205.14135).
 //
-// exp is 2^x by a polynomial: relative error below 2 ULP where products are in f32, and 9e-5 with
-// AMX. Those of AVX-512's dot products (dot_attention.h) make it in 16-bit integers, beside the
-// products and almost for nothing.
+// exp is 2^x, where products are in f32 by a polynomial: relative error below 2 ULP. The kernels of
+// AVX-512's dot products (dot_attention.h) and of AMX (tile_attention.h) make it in 16-bit
+// integers, the first of them beside the products and almost for nothing.
 //
 // Of the peak of their products on a core of Zen 5, for 1500 x 64 (minima, 2026-11-24): 86 % with
 // vdpbf16ps, 82 % with vpdpbusd for the scores, 87 to 91 % in f32 by AVX-512 and 88 to 90 % by
-// AVX2. AMX's was only ever run on a model of its tiles.
+// AVX2. AMX's were only ever run by an emulation of its instructions.
 #ifndef OPS_ATTENTION_ATTENTION_KERNEL_H_
 #define OPS_ATTENTION_ATTENTION_KERNEL_H_
 

@@ -1,7 +1,6 @@
 #include "ops/attention/attention_kernel.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cmath>
 #include <cstddef>
@@ -12,34 +11,37 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "ops/attention/attention_kernel_testing.h"
+#include "ops/internal/amx_emulation.h"
+#include "ops/internal/kernel_testing.h"
 
 namespace xdna::ops {
 namespace {
 
-// Runs `body` with each kernel that this machine has for `dtype`.
+// Runs `body` with each kernel that this machine has for `dtype`, and with AMX's.
 template <typename Body>
 void ForEachKernel(DType dtype, Body&& body) {
+  const auto with = [&](const CpuFeatures& features) {
+    for (const Integers integers : {Integers::kNone, Integers::kScores, Integers::kAll}) {
+      const AttentionKernel& kernel = FindAttentionKernel(dtype, features, integers);
+      if (kernel.integers == integers) body(kernel);
+    }
+  };
   CpuFeatures features = Cpu();
-  body(FindAttentionKernel(dtype, features, Integers::kNone));
-  features.amx_bf16 = false;
-  for (const Integers integers : {Integers::kNone, Integers::kScores, Integers::kAll}) {
-    body(FindAttentionKernel(dtype, features, integers));
+  // What else the AMX kernels need, such processors have.
+  if (dtype == DType::kBf16 && (features.fast_dot_bf16 || features.amx_bf16)) {
+    const EmulatedAmx amx;
+    features.amx_bf16 = features.amx_int8 = true;
+    with(features);
   }
+  features.amx_bf16 = features.amx_int8 = false;
+  with(features);
   features.fast_dot_bf16 = false;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    body(FindAttentionKernel(dtype, features, Integers::kNone));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  ForEachTarget([&] { with(features); });
 }
 
 constexpr DType kTypes[] = {DType::kF32, DType::kBf16};
 
-bool HasIntegers(const AttentionKernel& kernel) {
-  return std::string(kernel.name).find("vpdpbusd") != std::string::npos;
-}
+bool HasIntegers(const AttentionKernel& kernel) { return kernel.integers != Integers::kNone; }
 
 TEST(AttentionKernel, AgreesWithFloat64) {
   for (const DType dtype : kTypes) {
@@ -148,21 +150,24 @@ TEST(AttentionKernel, ANanAmongValuesStaysInItsChannel) {
 }
 
 TEST(AttentionKernel, ByTable) {
-  const auto name = [](DType dtype, const CpuFeatures& cpu) {
-    return std::string(FindAttentionKernel(dtype, cpu, Integers::kNone).name);
+  const auto name = [](DType dtype, const CpuFeatures& cpu, Integers integers = Integers::kNone) {
+    return std::string(FindAttentionKernel(dtype, cpu, integers).name);
   };
   CpuFeatures cpu = Cpu();
-  cpu.amx_bf16 = cpu.fast_dot_bf16 = false;
+  cpu.amx_bf16 = cpu.amx_int8 = cpu.fast_dot_bf16 = false;
   EXPECT_EQ(name(DType::kF32, cpu), name(DType::kBf16, cpu));
   if (!cpu.avx512) GTEST_SKIP() << "the rest needs AVX-512";
   cpu.fast_dot_bf16 = true;
   EXPECT_EQ(name(DType::kF32, cpu), "fused vfmadd231ps zmm");
   EXPECT_EQ(name(DType::kBf16, cpu), "fused vdpbf16ps zmm");
-  EXPECT_STREQ(FindAttentionKernel(DType::kBf16, cpu, Integers::kScores).name,
-               "fused vpdpbusd scores, vdpbf16ps zmm");
-  EXPECT_STREQ(FindAttentionKernel(DType::kBf16, cpu, Integers::kAll).name, "fused vpdpbusd zmm");
-  cpu.amx_bf16 = true;
+  EXPECT_EQ(name(DType::kBf16, cpu, Integers::kScores), "fused vpdpbusd scores, vdpbf16ps zmm");
+  EXPECT_EQ(name(DType::kBf16, cpu, Integers::kAll), "fused vpdpbusd zmm");
+  cpu.amx_bf16 = cpu.amx_int8 = true;
   EXPECT_EQ(name(DType::kBf16, cpu), "fused tdpbf16ps tmm");
+  EXPECT_EQ(name(DType::kBf16, cpu, Integers::kScores), "fused tdpbusd scores, tdpbf16ps tmm");
+  EXPECT_EQ(name(DType::kBf16, cpu, Integers::kAll), "fused tdpbusd tmm");
+  cpu.amx_int8 = false;
+  EXPECT_EQ(name(DType::kBf16, cpu, Integers::kAll), "fused tdpbf16ps tmm");
   EXPECT_THROW(FindAttentionKernel(DType::kI8, cpu, Integers::kNone), Error);
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "base/bf16.h"
 #include "ops/attention/attention_kernel.h"
@@ -96,51 +97,95 @@ HWY_NOINLINE float Most(const Bf16* row, std::size_t rows, std::size_t stride, s
   return Bf16{MaxOfWords(most)}.ToFloat();
 }
 
-// Rows of `depth` units, `pitch` bytes from one to the next, to panels; a row that is missing is 0.
+// 16 rows of 16 units to columns.
+HWY_INLINE void Transpose16(__m512i (&x)[kLanes]) {
+  __m512i y[kLanes];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kLanes; i += 2) {
+    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  // x[i + c]: in the quarter q, column 4 q + c of rows i to i + 3.
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < kLanes; i += 4) {
+    x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
+  }
+  constexpr int kEven = 0x88;  // quarters 0 and 2
+  constexpr int kOdd = 0xDD;
+#pragma GCC unroll 4
+  for (std::size_t c = 0; c < 4; ++c) {
+    const __m512i even0 = _mm512_shuffle_i32x4(x[c], x[4 + c], kEven);
+    const __m512i even8 = _mm512_shuffle_i32x4(x[8 + c], x[12 + c], kEven);
+    const __m512i odd0 = _mm512_shuffle_i32x4(x[c], x[4 + c], kOdd);
+    const __m512i odd8 = _mm512_shuffle_i32x4(x[8 + c], x[12 + c], kOdd);
+    x[c] = _mm512_shuffle_i32x4(even0, even8, kEven);
+    x[4 + c] = _mm512_shuffle_i32x4(odd0, odd8, kEven);
+    x[8 + c] = _mm512_shuffle_i32x4(even0, even8, kOdd);
+    x[12 + c] = _mm512_shuffle_i32x4(odd0, odd8, kOdd);
+  }
+}
+
+// Rows of `depth` units, `pitch` bytes from one to the next, to panels of `panel_depth`; a row that
+// is missing is 0.
 HWY_NOINLINE void Transpose(const void* rows, std::size_t pitch, std::size_t keys,
                             std::size_t depth, std::size_t panel_depth, std::uint32_t* units) {
   for (std::size_t first = 0; first < keys; first += kPanel, units += panel_depth * kPanel) {
-    const Mask mask = MaskOf(keys - first);
     for (std::size_t v = 0; v < kVectors; ++v) {
-      alignas(64) std::int32_t offsets[kLanes];
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        offsets[lane] = static_cast<std::int32_t>((first + KeyAt(v * kLanes + lane)) * pitch);
-      }
-      const __m512i at = _mm512_load_si512(offsets);
-      for (std::size_t u = 0; u < depth; ++u) {
-        const __m512i column = _mm512_mask_i32gather_epi32(
-            _mm512_setzero_si512(), mask.vectors[v], at, static_cast<const int*>(rows) + u, 1);
-        _mm512_store_si512(units + u * kPanel + v * kLanes, column);
+      for (std::size_t u = 0; u < depth; u += kLanes) {
+        const __mmask16 mask = FirstLanes(depth - u);
+        __m512i x[kLanes];
+#pragma GCC unroll 16
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+          const std::size_t key = first + KeyAt(v * kLanes + lane);
+          const auto* row = static_cast<const std::byte*>(rows) + key * pitch + 4 * u;
+          x[lane] = key < keys ? _mm512_maskz_loadu_epi32(mask, row) : _mm512_setzero_si512();
+        }
+        Transpose16(x);
+        const std::size_t count = std::min(kLanes, depth - u);
+        for (std::size_t i = 0; i < count; ++i) {
+          _mm512_store_si512(units + (u + i) * kPanel + v * kLanes, x[i]);
+        }
       }
     }
   }
 }
 
-// By channel, the mean of K or V over the keys.
-HWY_NOINLINE void MeanOfRows(const AttentionHead& head, const Bf16* k, float* mean) {
-  for (std::size_t j = 0; j < head.width; j += kLanes) {
-    const __mmask16 mask = FirstLanes(head.width - j);
-    __m512 sum = _mm512_setzero_ps();
-    for (std::size_t i = 0; i < head.keys; ++i) {
-      sum = _mm512_add_ps(sum, LoadBf16(k + i * head.stride + j, mask));
+// By channel of K or V, the mean over the keys and the greatest distance from it. A mean is not
+// finite where a value is not.
+HWY_NOINLINE void CenterChannels(const AttentionHead& head, const Bf16* rows, float* mean,
+                                 float* distance) {
+  for (std::size_t j = 0; j < head.width; j += kPanel) {
+    __mmask16 mask[kVectors];
+    __m512 sum[kVectors], most[kVectors], least[kVectors];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const std::size_t channel = j + v * kLanes;
+      mask[v] = FirstLanes(head.width - std::min(head.width, channel));
+      sum[v] = _mm512_setzero_ps();
+      most[v] = least[v] = LoadBf16(rows + channel, mask[v]);
     }
-    const __m512 count = _mm512_set1_ps(static_cast<float>(head.keys));
-    _mm512_mask_storeu_ps(mean + j, mask, _mm512_div_ps(sum, count));
-  }
-}
-
-// By channel, the greatest distance from its mean.
-HWY_NOINLINE void MostFromMean(const AttentionHead& head, const Bf16* rows, const float* mean,
-                               float* most) {
-  for (std::size_t j = 0; j < head.width; j += kLanes) {
-    const __mmask16 mask = FirstLanes(head.width - j);
-    const __m512 center = _mm512_maskz_loadu_ps(mask, mean + j);
-    __m512 far = _mm512_setzero_ps();
-    for (std::size_t i = 0; i < head.keys; ++i) {
-      const __m512 value = _mm512_sub_ps(LoadBf16(rows + i * head.stride + j, mask), center);
-      far = _mm512_max_ps(far, _mm512_abs_ps(value));
+    const Bf16* row = rows + j;
+    for (std::size_t i = 0; i < head.keys; ++i, row += head.stride) {
+      PrefetchRow(row + kRowsAhead * head.stride, std::min(kPanel, head.width - j));
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        const __m512 value = LoadBf16(row + v * kLanes, mask[v]);
+        sum[v] = _mm512_add_ps(sum[v], value);
+        most[v] = _mm512_max_ps(most[v], value);
+        least[v] = _mm512_min_ps(least[v], value);
+      }
     }
-    _mm512_mask_storeu_ps(most + j, mask, far);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const __m512 center = _mm512_div_ps(sum[v], _mm512_set1_ps(static_cast<float>(head.keys)));
+      const __m512 far =
+          _mm512_max_ps(_mm512_sub_ps(most[v], center), _mm512_sub_ps(center, least[v]));
+      _mm512_mask_storeu_ps(mean + j + v * kLanes, mask[v], center);
+      _mm512_mask_storeu_ps(distance + j + v * kLanes, mask[v], far);
+    }
   }
 }
 
@@ -237,12 +282,14 @@ void KeysBf16::Pack(const AttentionHead& head, const void* k, void* packed) {
   *header = {1, Most(rows, head.keys, head.stride, head.width)};
   auto* units = reinterpret_cast<std::uint32_t*>(header + 1);
   const std::size_t depth = Depth(head.width);
+  if (head.width % (2 * kTile) != 0) std::fill_n(units, KeysOf(head) * depth, 0);
   Transpose(rows, head.stride * sizeof(Bf16), head.keys, head.width / 2, depth, units);
   if (head.width % 2 == 0) return;
   for (std::size_t column = 0; column < KeysOf(head); ++column) {
     const std::size_t key = column / kPanel * kPanel + KeyAt(column % kPanel);
-    units[(column / kPanel * depth + depth - 1) * kPanel + column % kPanel] =
-        key < head.keys ? rows[key * head.stride + head.width - 1].bits : 0;
+    if (key >= head.keys) continue;
+    units[(column / kPanel * depth + head.width / 2) * kPanel + column % kPanel] =
+        rows[key * head.stride + head.width - 1].bits;
   }
 }
 
@@ -259,7 +306,7 @@ PackedK KeysBf16::View(const AttentionHead& head, const void* packed) {
 
 Query KeysBf16::PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
                           std::uint32_t* units) {
-  units[k.depth - 1] = 0;
+  std::fill(units + head.width / 2, units + k.depth, 0);
   std::memcpy(units, row, head.width * sizeof(Bf16));
   const float most = Most(row, 1, 0, head.width);
   return {.scale = 1, .most_score = most * k.most * static_cast<float>(head.width), .lost = false};
@@ -281,10 +328,16 @@ void KeysInt8::Pack(const AttentionHead& head, const void* k, void* packed) {
   float* distance = mean + ChannelsOf(head);
   auto* rows = reinterpret_cast<std::int8_t*>(distance + ChannelsOf(head));
   const std::size_t pitch = QuantizedPitch(head);
-  MeanOfRows(head, from, mean);
-  MostFromMean(head, from, mean, distance);
+  CenterChannels(head, from, mean, distance);
   const float most = *std::max_element(distance, distance + head.width);
-  *header = {ScaleFor(most), Most(from, head.keys, head.stride, head.width)};
+  const bool finite =
+      std::all_of(mean, mean + head.width, [](float m) { return std::isfinite(m); });
+  *header = {ScaleFor(most), finite ? most : std::numeric_limits<float>::quiet_NaN()};
+  if (!finite) {  // no scores can be made
+    std::fill_n(starts, KeysOf(head), 0);
+    std::fill_n(units, KeysOf(head) * depth, 0);
+    return;
+  }
   if (pitch > head.width) std::memset(rows, 0, head.keys * pitch);
   QuantizeKeys(head, from, mean, 1 / header->scale, pitch, rows, starts);
   Transpose(rows, pitch, head.keys, depth, depth, units);
@@ -300,7 +353,7 @@ PackedK KeysInt8::View(const AttentionHead& head, const void* packed) {
 
 Query KeysInt8::PackQuery(const Bf16* row, const AttentionHead& head, const PackedK& k,
                           std::uint32_t* units) {
-  units[k.depth - 1] = 0;
+  std::fill(units + head.width / 4, units + k.depth, 0);
   const float most = Most(row, 1, 0, head.width);
   const float scale = ScaleFor(most);
   QuantizeQuery(row, head.width, 1 / scale, reinterpret_cast<std::uint8_t*>(units));
@@ -351,9 +404,7 @@ void ValuesInt8::Pack(const AttentionHead& head, const void* v, void* packed) {
   float* means = scales + ChannelsOf(head);
   auto* out = reinterpret_cast<std::uint32_t*>(means + ChannelsOf(head));
   std::fill_n(scales, 2 * ChannelsOf(head), 0.0F);
-  Most(rows, head.keys, head.stride, head.width);  // for what it fetches
-  MeanOfRows(head, rows, means);
-  MostFromMean(head, rows, means, scales);
+  CenterChannels(head, rows, means, scales);
   for (std::size_t j = 0; j < head.width; ++j) scales[j] = ScaleFor(scales[j]);
   for (std::size_t channel = 0; channel < head.width; channel += kPanel) {
     for (std::size_t key = 0; key < KeysOf(head); key += kPanel) {

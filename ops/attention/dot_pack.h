@@ -1,8 +1,9 @@
-// How dot_attention.cc lays out its operands, and what it knows of them.
+// How dot_attention.cc and tile_attention.cc lay out their operands, and what they know of them.
 //
 // A unit is 32 bits: 2 bf16 or 4 integers that follow each other along the sum. Keys of K and
-// channels of V lie in panels of 64; a panel has a row of 64 units for each step of the sum. What
-// is missing is 0. The keys of a panel of K are in the order that vpackssdw undoes.
+// channels of V lie in panels of 64; a panel has a row of 64 units for each step of the sum, in
+// whole tiles of 16 rows, as AMX takes them (as a head of 64 channels has them anyway). What is
+// missing is 0. The keys of a panel of K are in the order that vpackssdw undoes.
 #ifndef OPS_ATTENTION_DOT_PACK_H_
 #define OPS_ATTENTION_DOT_PACK_H_
 
@@ -18,6 +19,7 @@ constexpr std::size_t kLanes = 16;
 constexpr std::size_t kVectors = 4;
 constexpr std::size_t kHalves = 2;  // of a panel: 32 probabilities in bf16 fill a vector
 constexpr std::size_t kPanel = kVectors * kLanes;
+constexpr std::size_t kTile = 16;  // rows, and units in a row
 
 constexpr std::size_t RoundUp(std::size_t n, std::size_t step) {
   return (n + step - 1) / step * step;
@@ -65,7 +67,7 @@ struct Query {
 };
 
 struct KeysBf16 {
-  static std::size_t Depth(std::size_t width) { return (width + 1) / 2; }
+  static std::size_t Depth(std::size_t width) { return RoundUp(width, 2 * kTile) / 2; }
   static std::size_t Bytes(const AttentionHead& head);
   static void Pack(const AttentionHead& head, const void* k, void* packed);
   static PackedK View(const AttentionHead& head, const void* packed);
@@ -76,7 +78,7 @@ struct KeysBf16 {
 
 // Q by row in u8 with 128 for 0, K less its mean over the keys in i8; scales max / 127.
 struct KeysInt8 {
-  static std::size_t Depth(std::size_t width) { return (width + 3) / 4; }
+  static std::size_t Depth(std::size_t width) { return RoundUp(width, 4 * kTile) / 4; }
   static std::size_t Bytes(const AttentionHead& head);
   static void Pack(const AttentionHead& head, const void* k, void* packed);
   static PackedK View(const AttentionHead& head, const void* packed);

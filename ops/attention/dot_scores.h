@@ -1,4 +1,4 @@
-// Scores of a group of queries by dot products, in registers: what dot_attention.cc begins with.
+// Scores of a group of queries, and how dot products make them in registers.
 #ifndef OPS_ATTENTION_DOT_SCORES_H_
 #define OPS_ATTENTION_DOT_SCORES_H_
 
@@ -15,12 +15,11 @@
 
 namespace xdna::ops::dot {
 
-// Queries of a group: 6 x 4 vectors of sums, 4 of K or V and one of a row in 32 registers.
-constexpr std::size_t kRows = 6;
 // Steps of an octave: x of 2^x has 7 bits after the point.
 constexpr float kSteps = 128;
 
 // What is known of a group's rows.
+template <std::size_t kRows>
 struct alignas(64) RowGroup {
   float sums[kRows][kLanes];  // of probabilities; of each lane
   union {                     // the score that offset is for
@@ -86,7 +85,10 @@ struct Bf16Scores {
     return _mm512_mask_cmp_ps_mask(real, sum, sum, _CMP_UNORD_Q) != 0;
   }
   static bool IsFinite(Top top) { return std::isfinite(top); }
-  static Top* Tops(RowGroup& g) { return g.top_f32; }
+  template <std::size_t kRows>
+  static Top* Tops(RowGroup<kRows>& g) {
+    return g.top_f32;
+  }
 };
 
 // Scores by vpdpbusd.
@@ -112,12 +114,15 @@ struct Int8Scores {
   static HWY_INLINE Top MaxOfLanes(Sum sum) { return _mm512_reduce_max_epi32(sum); }
   static HWY_INLINE bool HasNan(Sum /*sum*/, __mmask16 /*real*/) { return false; }
   static bool IsFinite(Top /*top*/) { return true; }
-  static Top* Tops(RowGroup& g) { return g.top_i32; }
+  template <std::size_t kRows>
+  static Top* Tops(RowGroup<kRows>& g) {
+    return g.top_i32;
+  }
 };
 
 // A tile of sums: sum[r][v] += rows[r][k] columns[k][v] over `depth`
 // units, rows `pitch` bytes apart.
-template <typename Sum, Sum (*Dot)(Sum, __m512i, __m512i)>
+template <typename Sum, Sum (*Dot)(Sum, __m512i, __m512i), std::size_t kRows>
 HWY_INLINE void SumTile(const std::byte* rows, std::size_t pitch, const std::uint32_t* columns,
                         std::size_t depth, Sum (&sum)[kRows][kVectors]) {
   for (std::size_t k = 0; k < depth; ++k, rows += sizeof(std::uint32_t), columns += kPanel) {
@@ -136,7 +141,7 @@ HWY_INLINE void SumTile(const std::byte* rows, std::size_t pitch, const std::uin
 }
 
 // `sum` [row][vector]: a group's scores for a panel of keys. `q`: its first row's units.
-template <class Scores>
+template <class Scores, std::size_t kRows>
 HWY_INLINE void SumPanel(const std::uint32_t* q, const PackedK& packed, std::size_t panel,
                          typename Scores::Sum (&sum)[kRows][kVectors]) {
 #pragma GCC unroll 4
@@ -151,9 +156,9 @@ HWY_INLINE void SumPanel(const std::uint32_t* q, const PackedK& packed, std::siz
 }
 
 // The greatest scores of a panel's real keys, and of what was before with kFindTops.
-template <class Scores, Purpose kPurpose>
+template <class Scores, Purpose kPurpose, std::size_t kRows>
 HWY_INLINE void TakeTops(const typename Scores::Sum (&sum)[kRows][kVectors], const Mask& mask,
-                         RowGroup& group) {
+                         RowGroup<kRows>& group) {
   auto* tops = Scores::Tops(group);
 #pragma GCC unroll 6
   for (std::size_t r = 0; r < kRows; ++r) {

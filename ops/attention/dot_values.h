@@ -1,4 +1,4 @@
-// Probabilities and their products with V: what dot_attention.cc does with scores.
+// Probabilities of a group of queries, and how dot products mix V by them.
 #ifndef OPS_ATTENTION_DOT_VALUES_H_
 #define OPS_ATTENTION_DOT_VALUES_H_
 
@@ -18,14 +18,12 @@
 
 namespace xdna::ops::dot {
 
-// Keys of a block: 32 KB of K or V in bf16, which all groups find in the first-level cache.
-constexpr std::size_t kKeys = 256;
-
 // What turns steps into probabilities. Read from memory when a panel's sums are done: as constants
 // the compiler would keep it in registers that the sums need.
 struct alignas(64) Constants {
   std::array<std::uint8_t, 128> table;
-  std::uint32_t ones;  // as many as 32 bits hold
+  alignas(64) std::array<std::int16_t, kPanel> dither;  // by key of a panel
+  std::uint32_t ones;                                   // as many as 32 bits hold
   Mask all = {{0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF}, {~0U, ~0U}};
 };
 
@@ -38,7 +36,10 @@ namespace xdna::ops::dot {
 constexpr __mmask64 kLowBytes = 0x5555555555555555;
 
 // P in bf16. Steps are those of a bf16's bits, but for the mantissa's curve.
+template <std::size_t kRows_, std::size_t kKeys_>
 struct Bf16Values {
+  static constexpr std::size_t kRows = kRows_;  // of a group
+  static constexpr std::size_t kKeys = kKeys_;  // of a block
   using Packing = ValuesBf16;
   // Of 2^0: the exponent's bias.
   static constexpr float kZeroSteps = 127 * kSteps;
@@ -49,7 +50,7 @@ struct Bf16Values {
 
   // How much less than f the mantissa of 2^f is, f and mantissa in 128ths.
   static Constants MakeConstants() {
-    Constants c = {{}, 0x3F803F80};
+    Constants c = {{}, {}, 0x3F803F80};
     for (std::size_t f = 0; f < c.table.size(); ++f) {
       const double mantissa = std::round(kSteps * (std::exp2(static_cast<double>(f) / kSteps) - 1));
       c.table[f] = static_cast<std::uint8_t>(static_cast<double>(f) - mantissa);
@@ -70,7 +71,7 @@ struct Bf16Values {
 
     // Steps of a row of a panel to probabilities and their sum.
     HWY_INLINE void Row(const __m512 (&steps)[kVectors], std::size_t panel, std::size_t r,
-                        RowGroup& group, Block& block) const {
+                        RowGroup<kRows>& group, Block& block) const {
       __m512 total = _mm512_load_ps(group.sums[r]);
 #pragma GCC unroll 2
       for (std::size_t h = 0; h < kHalves; ++h) {
@@ -86,7 +87,7 @@ struct Bf16Values {
     }
   };
 
-  static void Finish(std::size_t /*panels*/, const Constants& /*c*/, RowGroup& /*group*/,
+  static void Finish(std::size_t /*panels*/, const Constants& /*c*/, RowGroup<kRows>& /*group*/,
                      Block& /*block*/) {}
 
   // A group's sums in a panel of channels: sums += P V; `v` begins with the block's first key.
@@ -112,10 +113,15 @@ struct Bf16Values {
   }
 };
 
-// P in u8: of a block the greatest is 255, and a factor of the block goes to the sums. Their sum is
-// made before they are rounded: what the many keys below 1 / 510 lack then falls to the mean of V,
-// which is added in the end.
+// P in u8: of a block the greatest is 255, and a factor of the block goes to the sums. They are
+// rounded up or down by a threshold that goes through all of 128 in the 64 keys of a panel, so that
+// many keys of the same small probability neither vanish together nor all count as 1; their sum is
+// made before.
+template <std::size_t kRows_, std::size_t kKeys_>
 struct Int8Values {
+  static constexpr std::size_t kRows = kRows_;  // of a group
+  static constexpr std::size_t kKeys = kKeys_;  // of a block
+  static_assert(kRows <= kLanes, "a vector holds what is known of each row");
   using Packing = ValuesInt8;
   static constexpr float kZeroSteps = 0;
   static constexpr unsigned kMoreBits = 7;  // of probabilities, for their sum
@@ -129,10 +135,15 @@ struct Int8Values {
 
   // 255 times 2^-f, f in 128ths.
   static Constants MakeConstants() {
-    Constants c = {{}, 0x00010001};
+    Constants c = {{}, {}, 0x00010001};
     for (std::size_t f = 0; f < c.table.size(); ++f) {
       c.table[f] =
           static_cast<std::uint8_t>(std::lround(255 * std::exp2(-static_cast<double>(f) / kSteps)));
+    }
+    for (std::size_t key = 0; key < kPanel; ++key) {
+      int reversed = 0;
+      for (int bit = 0; bit < 6; ++bit) reversed |= static_cast<int>(key >> bit & 1) << (5 - bit);
+      c.dither[key] = static_cast<std::int16_t>(2 * reversed + 1);
     }
     return c;
   }
@@ -146,7 +157,7 @@ struct Int8Values {
           real{mask.halves[0], mask.halves[1]} {}
 
     HWY_INLINE void Row(const __m512 (&steps)[kVectors], std::size_t panel, std::size_t r,
-                        RowGroup& /*group*/, Block& block) const {
+                        RowGroup<kRows>& /*group*/, Block& block) const {
       __m512i top = panel == 0 ? least : _mm512_load_si512(block.tops[r]);
 #pragma GCC unroll 2
       for (std::size_t h = 0; h < kHalves; ++h) {
@@ -178,16 +189,17 @@ struct Int8Values {
     return _mm512_srlv_epi16(_mm512_slli_epi16(mantissa, kMoreBits), _mm512_srli_epi16(below, 7));
   }
 
-  static HWY_INLINE __m512i Rounded(__m512i words) {
-    return _mm512_srli_epi16(_mm512_add_epi16(words, _mm512_set1_epi16(1 << (kMoreBits - 1))),
-                             kMoreBits);
+  static HWY_INLINE __m512i Rounded(__m512i words, __m512i dither) {
+    return _mm512_srli_epi16(_mm512_add_epi16(words, dither), kMoreBits);
   }
 
   // Steps of `panels` panels to probabilities, their sums and factors.
-  static HWY_NOINLINE void Finish(std::size_t panels, const Constants& c, RowGroup& group,
+  static HWY_NOINLINE void Finish(std::size_t panels, const Constants& c, RowGroup<kRows>& group,
                                   Block& block) {
     const __m512i table[2] = {_mm512_load_si512(c.table.data()),
                               _mm512_load_si512(c.table.data() + 64)};
+    const __m512i dither[2] = {_mm512_load_si512(c.dither.data()),
+                               _mm512_load_si512(c.dither.data() + 2 * kLanes)};
     const __m512i ones = _mm512_set1_epi32(static_cast<int>(c.ones));
     alignas(64) std::int32_t tops[kLanes] = {};
     for (std::size_t r = 0; r < kRows; ++r) tops[r] = MaxOfWords(_mm512_load_si512(block.tops[r]));
@@ -209,7 +221,7 @@ struct Int8Values {
         const __m512i high = Words(steps + 2 * kLanes, top, table);
         total = DotInt16(DotInt16(total, low, ones), high, ones);
         _mm512_store_si512(block.probabilities[r] + key,
-                           _mm512_packus_epi16(Rounded(low), Rounded(high)));
+                           _mm512_packus_epi16(Rounded(low, dither[0]), Rounded(high, dither[1])));
       }
       const __m512 factor = _mm512_set1_ps(block.factors[r] / (1 << kMoreBits));
       _mm512_store_ps(group.sums[r], _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), factor,
@@ -227,6 +239,12 @@ struct Int8Values {
     }
     SumTile<__m512i, DotInt8>(reinterpret_cast<const std::byte*>(block.probabilities),
                               sizeof block.probabilities[0], v, units, sum);
+    AddScaled(sum, block, sums);
+  }
+
+  // sums += sum times the rows' factors.
+  static HWY_INLINE void AddScaled(const __m512i (&sum)[kRows][kVectors], const Block& block,
+                                   float* sums) {
 #pragma GCC unroll 6
     for (std::size_t r = 0; r < kRows; ++r) {
       const __m512 factor = _mm512_set1_ps(block.factors[r]);

@@ -70,7 +70,7 @@ HWY_INLINE void GeluForBf16(VF (&x)[kCount]) {
     const auto of = [&](const float* table) HWY_ATTR {
       return VF{_mm512_permutex2var_ps(_mm512_load_ps(table), line, _mm512_load_ps(table + 16))};
     };
-    const VF s = hn::MulAdd(of(lines.slope), size, of(lines.at_zero));
+    const VF s = hn::MulAdd(of(lines.slope), hn::Min(size, most), of(lines.at_zero));
     x[i] = hn::MulAdd(size, s, hn::Mul(x[i], hn::Set(d, 0.5F)));
   }
 }

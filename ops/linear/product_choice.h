@@ -13,8 +13,9 @@ struct ProductChoice {
 };
 
 // Runs both in turns, a few times, when `shape` is first asked about; from then on the answer is
-// the same, so that a process has the same bits however often it makes a product of this shape.
-// `make(own)` returns what runs one of them. Safe to call from many threads.
+// the same, so that a process has the same bits however often it makes a product of this shape;
+// another process may choose otherwise. `make(own)` returns what runs one of them and must not ask
+// here itself. Safe to call from many threads.
 ProductChoice ChooseProduct(const std::string& shape,
                             const std::function<std::function<void()>(bool own)>& make);
 
